@@ -1,0 +1,44 @@
+"""The records that leave inference: what the model answered, field by field, and at what cost."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+
+class FieldReading(BaseModel):
+    """How one field of a stream was decoded."""
+
+    model_config = ConfigDict(frozen=True)
+
+    text: str
+    """The field's part of the stream."""
+    confidence: float | None = None
+    """0 to 1: the probability of the chosen option, or the geometric mean over the tokens."""
+    probabilities: dict[str, float] | None = None
+    """Of every option, for a scored field; they sum to 1."""
+    expected: float | None = None
+    """The mean over the options' probabilities, for a scale."""
+    note: str | None = None
+    """Why the field is empty or was cut, if it was."""
+
+
+class Completion(BaseModel):
+    """One article read through one lens by one build."""
+
+    model_config = ConfigDict(frozen=True)
+
+    lens: str
+    contract_version: str
+    build: str
+    stream: str
+    readings: dict[str, FieldReading]
+    prompt_tokens: int
+    completion_tokens: int
+    timings_ms: dict[str, float]
+    """Wall-clock milliseconds of each phase, e.g. read, prefill, decode."""
+    cpu_s: float
+    """CPU seconds of the process that this article's share of the batch cost."""
+    prompt_hash: str
+    """16 hex digits over the prompt's bytes."""
+    left_out: tuple[str, ...] = ()
+    """Fields that were not asked on purpose."""

@@ -1,0 +1,227 @@
+"""Every setting of Newsmill, in one frozen tree; read at entry points only.
+
+From the environment or `.env`: `NEWSMILL_<GROUP>__<NAME>`, for example
+`NEWSMILL_INFERENCE__THREADS=2`; `DATABASE_URL` and `REDIS_URL` also without the prefix.
+`.env.example` lists them all; a test holds the two equal.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic import Field as Attribute
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from schemas.errors import ConfigError
+
+ROOT = Path(__file__).resolve().parent.parent
+"""The folder of the checkout: lenses and the starter build lie below it."""
+
+PREFIX = "NEWSMILL_"
+
+
+def _seconds_are_numbers(value: Any) -> Any:
+    is_number = isinstance(value, str) and value.strip().replace(".", "", 1).isdigit()
+    return float(value) if is_number else value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_seconds_are_numbers)]
+"""Written as a number of seconds, or as ISO 8601 (`PT5M`)."""
+
+
+class Group(BaseModel):
+    """One group of settings."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class IngestSettings(Group):
+    poll_every: Duration = timedelta(minutes=15)
+    """How long after a poll a feed or mailbox is due again."""
+    timeout_s: float = Attribute(default=20.0, gt=0, le=300)
+    """Longest wait for a server's answer, in seconds."""
+    max_body_mb: float = Attribute(default=5.0, gt=0, le=100)
+    """Largest body of a feed or page after decompression, in MB (10^6 bytes)."""
+    batch: int = Attribute(default=500, ge=1, le=5000)
+    """Articles saved in one transaction."""
+    user_agent: str = "Newsmill/0.1 (+https://example.org/contact)"
+    """How feeds' operators see us; put a contact address in it."""
+
+
+class PrefilterSettings(Group):
+    chars: int = Attribute(default=2000, ge=200, le=20_000)
+    """Characters of an article that the rules look at."""
+    audit_rate: float = Attribute(default=0.015, ge=0, le=1)
+    """Share of the drops that the model reads all the same, to find what the rules miss."""
+    batch: int = Attribute(default=200, ge=1, le=5000)
+    """Articles to one message."""
+
+
+class InferenceSettings(Group):
+    build: str = "starter"
+    """Name of a build below the models' folder or the home, or a path to one."""
+    threads: int = Attribute(default=0, ge=0, le=256)
+    """Threads of llama.cpp; 0: the cores that this process may use."""
+    sequences: int = Attribute(default=8, ge=1, le=64)
+    """Articles decoded together."""
+    budget_tokens: int = Attribute(default=0, ge=0, le=8192)
+    """Tokens of an article that the model reads; 0: what the build was trained with."""
+    flash_attention: bool = True
+    """Whether llama.cpp computes attention in tiles."""
+    slice: Duration = timedelta(seconds=120)
+    """Longest time for which one message keeps the worker claiming more articles."""
+
+
+class QueueSettings(Group):
+    tick_every: Duration = timedelta(seconds=20)
+    """How often due sources are polled and stuck work is sent again."""
+    resend_after: Duration = timedelta(seconds=60)
+    """Age at which waiting work is taken for unsent."""
+    lease: Duration = timedelta(minutes=5)
+    """How long a worker owns what it claimed before others may take it."""
+    max_attempts: int = Attribute(default=3, ge=1, le=20)
+    """Attempts before an item of work becomes a dead letter."""
+    retry_first: Duration = timedelta(seconds=10)
+    """Wait before the second attempt; it doubles with each further one."""
+    retry_longest: Duration = timedelta(hours=1)
+    """Longest wait between two attempts."""
+    soft_shutdown: Duration = timedelta(seconds=15)
+    """Time that a worker has to finish or return its work when told to stop."""
+    visibility_timeout: Duration = timedelta(minutes=30)
+    """After which Redis gives an unacknowledged message out again; longer than any task."""
+    task_time_limit: Duration = timedelta(minutes=10)
+    """After which a task is taken for hung and its process replaced."""
+
+    @model_validator(mode="after")
+    def _check_order(self) -> Self:
+        # Redis hands a message out again while its task still runs if it may run longer.
+        if self.visibility_timeout <= self.task_time_limit + self.soft_shutdown:
+            raise ValueError(
+                "visibility_timeout must be longer than task_time_limit and soft_shutdown together"
+            )
+        return self
+
+
+class FlowerSettings(Group):
+    port: int = Attribute(default=5555, ge=1, le=65535)
+    """On 127.0.0.1; the next free one is taken if this one is not."""
+    user: str = "newsmill"
+    """Who may look."""
+    password: SecretStr | None = None
+    """Without one, a password is made and kept in the home."""
+
+
+class LogSettings(Group):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least important events that are written."""
+    json_lines: bool = Attribute(default=True)
+    """JSON lines in files; False: text for people."""
+
+
+class Settings(BaseSettings):
+    """All settings. Construct it through `load_settings`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        env_file=".env",
+        env_file_encoding="utf-8",
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+        populate_by_name=True,
+    )
+
+    home: Path = Attribute(default_factory=lambda: default_home(os.geteuid()))
+    """Folder of databases, models, logs and secrets."""
+    database_url: SecretStr | None = Attribute(
+        default=None, validation_alias=AliasChoices("DATABASE_URL", f"{PREFIX}DATABASE_URL")
+    )
+    """A Postgres (14 or later); without one, a private server is started."""
+    redis_url: SecretStr | None = Attribute(
+        default=None, validation_alias=AliasChoices("REDIS_URL", f"{PREFIX}REDIS_URL")
+    )
+    """A Redis (6.2 or later) or Valkey; without one, a private server is started."""
+    service_user: str | None = None
+    """Existing account that runs the private servers when Newsmill is started as root."""
+    lenses_dir: Path = ROOT / "lenses"
+    """Folder of the lenses."""
+    lenses: tuple[str, ...] | None = None
+    """JSON list of the lenses in use; without it: all."""
+    models_dir: Path = ROOT / "models"
+    """Folder of the builds that come with Newsmill."""
+    ingest: IngestSettings = IngestSettings()
+    prefilter: PrefilterSettings = PrefilterSettings()
+    inference: InferenceSettings = InferenceSettings()
+    queue: QueueSettings = QueueSettings()
+    flower: FlowerSettings = FlowerSettings()
+    log: LogSettings = LogSettings()
+
+
+def load_settings() -> Settings:
+    """Read the settings from the environment and `.env`.
+
+    Raises:
+        ConfigError: one line per variable that is unknown or has a bad value.
+    """
+    unknown = find_unknown_variables(dict(os.environ))
+    if unknown:
+        raise ConfigError(f"unknown setting {unknown[0]}: see .env.example for those there are")
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise ConfigError("\n".join(_describe(error))) from None
+
+
+def default_home(user_id: int) -> Path:
+    """Say where Newsmill keeps its data: for root in /var/lib, else below the user's home."""
+    return Path("/var/lib/newsmill") if user_id == 0 else Path.home() / ".local/share/newsmill"
+
+
+def list_variables() -> dict[str, str]:
+    """Give every environment variable with the meaning of its setting."""
+    variables: dict[str, str] = {}
+    for name, field in Settings.model_fields.items():
+        annotation = field.annotation
+        if isinstance(annotation, type) and issubclass(annotation, Group):
+            for inner, inner_field in annotation.model_fields.items():
+                variable = f"{PREFIX}{name}__{inner}".upper()
+                variables[variable] = inner_field.description or ""
+        else:
+            plain = name in ("database_url", "redis_url")
+            variables[name.upper() if plain else f"{PREFIX}{name}".upper()] = (
+                field.description or ""
+            )
+    return variables
+
+
+def find_unknown_variables(environment: dict[str, str]) -> list[str]:
+    """Give the NEWSMILL_ variables that mean nothing; pydantic itself passes them over."""
+    known = {*list_variables(), f"{PREFIX}DATABASE_URL", f"{PREFIX}REDIS_URL", f"{PREFIX}SHARED"}
+    return sorted(
+        name
+        for name in environment
+        if name.upper().startswith(PREFIX) and name.upper() not in known
+    )
+
+
+def _describe(error: ValidationError) -> list[str]:
+    lines = []
+    for detail in error.errors(include_url=False, include_input=False):
+        variable = "__".join(map(str, detail["loc"])).upper()
+        if not variable.startswith((PREFIX, "DATABASE_URL", "REDIS_URL")):
+            variable = PREFIX + variable
+        lines.append(f"{variable}: {detail['msg']}")
+    return lines
