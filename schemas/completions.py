@@ -41,4 +41,10 @@ class Completion(BaseModel):
     prompt_hash: str
     """16 hex digits over the prompt's bytes."""
     left_out: tuple[str, ...] = ()
-    """Fields that were not asked on purpose."""
+    """Fields that were not asked on purpose, or that the build does not know."""
+
+    @property
+    def unread(self) -> dict[str, str]:
+        """The fields that were left out, each with the reason."""
+        reasons = {name: reading.note for name, reading in self.readings.items()}
+        return {name: reasons.get(name) or "left out" for name in self.left_out}

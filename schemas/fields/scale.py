@@ -65,7 +65,7 @@ class ScaleField(BaseField):
         return f"must be a whole number from {self.low} to {self.high}"
 
     def agreement(self, gold: Any, predicted: Any) -> float:
-        return 1.0 - abs(gold - predicted) / (self.high - self.low)
+        return float(1.0 - abs(gold - predicted) / (self.high - self.low))
 
     def widget(self) -> Widget:
         return Widget("range", attributes={"min": self.low, "max": self.high})
