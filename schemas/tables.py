@@ -1,0 +1,345 @@
+"""The tables of Newsmill, as typed mapped classes.
+
+Columns, keys and indexes only: queries live in `store/`, changes of shape in `migrations/`.
+Every time is a `timestamptz`, and "now" is always the database's clock, so that two machines
+whose clocks differ agree on what is due. A relationship never loads by itself (`lazy="raise"`).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Identity,
+    Index,
+    Interval,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+NAMING_CONVENTION = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+"""Names that a migration can count on, the same on every database."""
+
+RowId = Annotated[int, mapped_column(BigInteger, Identity(always=True), primary_key=True)]
+ArticleId = Annotated[int, mapped_column(BigInteger, ForeignKey("article.id", ondelete="CASCADE"))]
+Moment = Annotated[datetime, mapped_column(TIMESTAMP(timezone=True))]
+Now = Annotated[datetime, mapped_column(TIMESTAMP(timezone=True), server_default=func.now())]
+JsonObject = Annotated[dict[str, Any], mapped_column(JSONB, server_default=text("'{}'"))]
+JsonList = Annotated[list[Any], mapped_column(JSONB, server_default=text("'[]'"))]
+
+
+class Base(DeclarativeBase):
+    """Base of the mapped classes."""
+
+    metadata = MetaData(naming_convention=NAMING_CONVENTION)
+    type_annotation_map = {  # noqa: RUF012  (SQLAlchemy reads it from the class)
+        str: Text,
+        timedelta: Interval,
+        datetime: TIMESTAMP(timezone=True),
+    }
+
+
+class Source(Base):
+    """Something polled: a feed, a mailbox, a folder or a JSONL corpus."""
+
+    __tablename__ = "source"
+    __table_args__ = (
+        UniqueConstraint("kind", "location"),
+        Index(None, "next_due_at", postgresql_where=text("NOT paused")),
+    )
+
+    id: Mapped[RowId]
+    kind: Mapped[str]
+    """Which client and parser read it, e.g. `feed` or `jsonl`."""
+    location: Mapped[str]
+    """A URL or an absolute path."""
+    name: Mapped[str]
+    """What a person calls it."""
+    settings: Mapped[JsonObject]
+    """What only this kind of source needs to know."""
+    interval: Mapped[timedelta | None]
+    """From one poll to the next; null for a source that is read once, when asked."""
+    paused: Mapped[bool] = mapped_column(server_default=text("false"))
+    next_due_at: Mapped[Moment | None]
+    cursor: Mapped[JsonObject]
+    """Where the last poll stopped: ETag, Last-Modified, offset, UID."""
+    last_polled_at: Mapped[Moment | None]
+    last_success_at: Mapped[Moment | None]
+    failures: Mapped[int] = mapped_column(server_default=text("0"))
+    """Polls that failed since the last one that did not."""
+    last_error: Mapped[str | None]
+    created_at: Mapped[Now]
+
+
+class Article(Base):
+    """One item of a source. Kept for good, also when every lens drops it."""
+
+    __tablename__ = "article"
+    __table_args__ = (
+        UniqueConstraint("content_key"),
+        UniqueConstraint("url"),
+        Index(None, "created_at", postgresql_using="brin"),
+    )
+
+    id: Mapped[RowId]
+    source_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("source.id"), index=True)
+    external_id: Mapped[str]
+    """The source's own id: entry id, Message-ID, corpus id."""
+    title: Mapped[str]
+    text: Mapped[str]
+    """Plain text; paragraphs are parted by one blank line."""
+    url: Mapped[str | None]
+    """Canonical address; null where none identifies the article."""
+    content_key: Mapped[str]
+    """32 hex digits over the normalised title and text."""
+    published_at: Mapped[Moment | None]
+    author: Mapped[str | None]
+    language: Mapped[str | None]
+    """ISO 639-1, as the source states it."""
+    links: Mapped[JsonList]
+    """`[{"url": …, "text": …}]`, in the order of the page."""
+    details: Mapped[JsonObject] = mapped_column("metadata", JSONB, server_default=text("'{}'"))
+    """The draft's `metadata`, a name that the mapped base keeps for itself."""
+    notes: Mapped[JsonList]
+    """What was mended on the way in, one sentence each."""
+    created_at: Mapped[Now]
+
+
+class Work(Base):
+    """The queue of record: one row for all that waits, is claimed or is dead.
+
+    A row that is done is deleted. Redis only carries messages that say "look here".
+    """
+
+    __tablename__ = "work"
+    __table_args__ = (
+        PrimaryKeyConstraint("stage", "subject_id", "lens"),
+        CheckConstraint("state IN ('waiting', 'claimed', 'dead')", name="state"),
+        CheckConstraint("(state = 'claimed') = (claim_id IS NOT NULL)", name="claim"),
+        CheckConstraint("(claim_id IS NULL) = (lease_until IS NULL)", name="lease"),
+        # What a claim reads, in the order in which it takes: most urgent, then newest.
+        Index(
+            "ix_work_next",
+            "stage",
+            text("priority DESC"),
+            text("subject_id DESC"),
+            "lens",
+            postgresql_where=text("state = 'waiting'"),
+        ),
+        # What a sweep reads: messages never sent first, then those sent longest ago.
+        Index(
+            "ix_work_unsent",
+            "stage",
+            text("sent_at NULLS FIRST"),
+            postgresql_where=text("state = 'waiting'"),
+        ),
+        Index(None, "lease_until", postgresql_where=text("state = 'claimed'")),
+        Index(None, "failed_at", postgresql_where=text("failed_at IS NOT NULL")),
+    )
+
+    stage: Mapped[str]
+    subject_id: Mapped[int] = mapped_column(BigInteger)
+    """Of a source, an article or a completion, as the stage has it."""
+    lens: Mapped[str] = mapped_column(server_default=text("''"))
+    """Empty where the stage does not work lens by lens."""
+    state: Mapped[str] = mapped_column(server_default=text("'waiting'"))
+    attempts: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    """Begun, not finished: counted and committed before the work."""
+    claim_id: Mapped[UUID | None]
+    """The fence: only who holds it may finish, fail or release the row."""
+    lease_until: Mapped[Moment | None]
+    alone: Mapped[bool] = mapped_column(server_default=text("false"))
+    """A worker died with it: it is claimed by itself, lest it takes its neighbours along."""
+    due_at: Mapped[Now]
+    priority: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    """Higher goes first."""
+    enqueued_at: Mapped[Now]
+    sent_at: Mapped[Moment | None]
+    """When a message that names this row was last sent; null asks the sweep to send one."""
+    failed_at: Mapped[Moment | None]
+    error: Mapped[str | None]
+    """Of the last attempt, one line."""
+    traceback: Mapped[str | None]
+
+
+class Screening(Base):
+    """The prefilter's decision on one article for one lens."""
+
+    __tablename__ = "screening"
+    __table_args__ = (
+        PrimaryKeyConstraint("article_id", "lens", "lens_version"),
+        CheckConstraint("decision IN ('keep', 'drop')", name="decision"),
+        Index(None, "created_at", postgresql_using="brin"),
+    )
+
+    article_id: Mapped[ArticleId]
+    lens: Mapped[str]
+    lens_version: Mapped[int]
+    decision: Mapped[str]
+    rule_id: Mapped[str | None]
+    """The rule that decided; null where none matched and the lens's default did."""
+    span_start: Mapped[int | None]
+    """Where the match begins in what the rules were shown, in characters."""
+    span_end: Mapped[int | None]
+    matched: Mapped[str | None]
+    """The text of the span."""
+    audit: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Dropped, but drawn by chance to go on, so that the rules' misses can be seen."""
+    created_at: Mapped[Now]
+
+
+class Completion(Base):
+    """A stored stream: what one build answered about one article through one lens."""
+
+    __tablename__ = "completion"
+    __table_args__ = (
+        UniqueConstraint("article_id", "lens", "contract_version", "build"),
+        Index(None, "created_at", postgresql_using="brin"),
+    )
+
+    id: Mapped[RowId]
+    article_id: Mapped[ArticleId]
+    lens: Mapped[str]
+    contract_version: Mapped[str]
+    """8 hex digits over the asked fields."""
+    build: Mapped[str]
+    """The build's name; a completion outlives the build's row."""
+    stream: Mapped[str]
+    readings: Mapped[JsonObject]
+    """Field name → how it was decoded: text, confidence, probabilities, note."""
+    prompt_tokens: Mapped[int]
+    completion_tokens: Mapped[int]
+    timings_ms: Mapped[JsonObject]
+    """Phase → wall-clock milliseconds."""
+    cpu_s: Mapped[float]
+    """CPU seconds, this article's share of its batch."""
+    prompt_hash: Mapped[str]
+    """16 hex digits over the prompt's bytes."""
+    left_out: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
+    """Fields that were not asked, on purpose."""
+    created_at: Mapped[Now]
+
+    article: Mapped[Article] = relationship(lazy="raise")
+
+
+class Analysis(Base):
+    """The validated row of one article under one lens version."""
+
+    __tablename__ = "analysis"
+    __table_args__ = (
+        UniqueConstraint("article_id", "lens", "lens_version"),
+        CheckConstraint("status IN ('complete', 'partial', 'rejected')", name="status"),
+        Index(None, "lens", "lens_version", "score"),
+        Index(None, "updated_at"),
+    )
+
+    id: Mapped[RowId]
+    article_id: Mapped[ArticleId]
+    lens: Mapped[str]
+    lens_version: Mapped[int]
+    completion_id: Mapped[int | None] = mapped_column(
+        BigInteger, ForeignKey("completion.id", ondelete="SET NULL"), index=True
+    )
+    """Null where the values came from a label."""
+    status: Mapped[str]
+    reason: Mapped[str | None]
+    """Why the stream was rejected."""
+    values: Mapped[JsonObject]
+    """Field name → value; a field that could not be read is absent or null."""
+    confidences: Mapped[JsonObject]
+    """Field name → 0 to 1."""
+    notes: Mapped[JsonObject]
+    """Field name → why the value is null or was mended."""
+    score: Mapped[float | None]
+    """0 to 10, over the lens's weights."""
+    tier: Mapped[str | None]
+    created_at: Mapped[Now]
+    updated_at: Mapped[Now]
+
+    article: Mapped[Article] = relationship(lazy="raise")
+    completion: Mapped[Completion | None] = relationship(lazy="raise")
+
+
+class Label(Base):
+    """A field value given by a person or an oracle."""
+
+    __tablename__ = "label"
+    __table_args__ = (
+        UniqueConstraint("article_id", "lens", "field", "giver"),
+        CheckConstraint("giver_kind IN ('person', 'oracle')", name="giver_kind"),
+    )
+
+    id: Mapped[RowId]
+    article_id: Mapped[ArticleId]
+    lens: Mapped[str]
+    lens_version: Mapped[int]
+    field: Mapped[str]
+    value: Mapped[Any | None] = mapped_column(JSONB)
+    """Null says: the article holds no answer."""
+    giver: Mapped[str]
+    """The person's or the oracle's name."""
+    giver_kind: Mapped[str]
+    prompt_hash: Mapped[str | None]
+    """Of the oracle's prompt."""
+    created_at: Mapped[Now]
+    updated_at: Mapped[Now]
+
+
+class Run(Base):
+    """One training or evaluation run, with the recipe as it was resolved."""
+
+    __tablename__ = "run"
+    __table_args__ = (
+        CheckConstraint("kind IN ('training', 'evaluation')", name="kind"),
+        CheckConstraint("status IN ('running', 'done', 'failed')", name="status"),
+    )
+
+    id: Mapped[RowId]
+    kind: Mapped[str]
+    status: Mapped[str] = mapped_column(server_default=text("'running'"))
+    recipe: Mapped[JsonObject]
+    metrics: Mapped[JsonObject]
+    error: Mapped[str | None]
+    started_at: Mapped[Now]
+    finished_at: Mapped[Moment | None]
+
+
+class Build(Base):
+    """A deployable model that this database knows; its files lie in the models folder."""
+
+    __tablename__ = "build"
+    __table_args__ = (
+        # At most one row may say true.
+        Index("uq_build_live", "live", unique=True, postgresql_where=text("live")),
+    )
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    sha256: Mapped[str]
+    """Of the GGUF."""
+    manifest: Mapped[JsonObject]
+    """The build's `build.json`: base, prompt, contracts it knows, scores, licence."""
+    live: Mapped[bool] = mapped_column(server_default=text("false"))
+    """The one that inference workers are to hold."""
+    run_id: Mapped[int | None] = mapped_column(
+        BigInteger, ForeignKey("run.id", ondelete="SET NULL"), index=True
+    )
+    """The training run that made it, if that ran here."""
+    registered_at: Mapped[Now]

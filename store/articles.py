@@ -1,0 +1,137 @@
+"""Articles: kept once each, and read in the portions that a stage needs.
+
+Identity is decided by ingest; here it is only held: one row per content key and per address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from schemas.articles import ArticleDraft, Link
+from schemas.tables import Article
+from store.clean import clean_optional, clean_text, to_json
+from store.statements import execute
+
+URL_BYTES_MAX = 2_000
+"""A B-tree holds keys of up to 2,704 bytes; a longer address identifies nothing worth it."""
+
+_INSERT_LOCK = 7_231_001
+"""Any number that is nobody else's advisory lock in this database."""
+
+
+@dataclass(frozen=True)
+class StoredArticle:
+    """What the stages after ingest read of an article."""
+
+    article_id: int
+    title: str
+    text: str
+    url: str | None
+    language: str | None
+    links: tuple[Link, ...]
+
+
+_INSERT_NEW = """
+WITH added AS (
+    INSERT INTO article (source_id, external_id, title, text, url, content_key, published_at,
+                         author, language, links, metadata, notes)
+    SELECT :source_id, external_id, title, body, url, content_key, published_at,
+           author, language, CAST(links AS jsonb), CAST(details AS jsonb), CAST(notes AS jsonb)
+    FROM unnest(
+        CAST(:external_ids AS text[]), CAST(:titles AS text[]), CAST(:texts AS text[]),
+        CAST(:urls AS text[]), CAST(:content_keys AS text[]),
+        CAST(:published_ats AS timestamptz[]), CAST(:authors AS text[]),
+        CAST(:languages AS text[]), CAST(:links AS text[]), CAST(:details AS text[]),
+        CAST(:notes AS text[])
+    ) WITH ORDINALITY AS draft (external_id, title, body, url, content_key, published_at,
+                                author, language, links, details, notes, place)
+    -- The newest gets the greatest id, for "newest first" goes by ids; feeds list it first.
+    ORDER BY published_at ASC NULLS FIRST, place DESC
+    ON CONFLICT DO NOTHING
+    RETURNING id
+)
+INSERT INTO work (stage, subject_id, sent_at)
+SELECT 'prefilter', id, now() FROM added
+RETURNING subject_id
+"""
+
+
+def insert_new(session: Session, source_id: int, drafts: Sequence[ArticleDraft]) -> list[int]:
+    """Store the drafts that are new, with their work for the prefilter; returns their ids.
+
+    A draft is known when its content key or its address is, in the table or earlier in the
+    batch. Transactions that insert articles take turns: two unique keys cannot both be taken
+    in one order, so that overlapping batches would else end in deadlocks. Keep what follows
+    in the same transaction short.
+    """
+    if not drafts:
+        return []
+    execute(session, "SELECT pg_advisory_xact_lock(:lock)", lock=_INSERT_LOCK)
+    columns = _to_columns(drafts)
+    rows = execute(session, _INSERT_NEW, source_id=source_id, **columns)
+    return sorted(rows.scalars(), reverse=True)
+
+
+def _to_columns(drafts: Sequence[ArticleDraft]) -> dict[str, list[Any]]:
+    return {
+        "external_ids": [clean_text(draft.external_id) for draft in drafts],
+        "titles": [clean_text(draft.title) for draft in drafts],
+        "texts": [clean_text(draft.text) for draft in drafts],
+        "urls": [_clean_url(draft.url) for draft in drafts],
+        "content_keys": [clean_text(draft.content_key) for draft in drafts],
+        "published_ats": [_clean_moment(draft.published_at) for draft in drafts],
+        "authors": [clean_optional(draft.author) for draft in drafts],
+        "languages": [clean_optional(draft.language) for draft in drafts],
+        "links": [to_json([_dump_link(link) for link in draft.links]) for draft in drafts],
+        "details": [to_json(draft.metadata) for draft in drafts],
+        "notes": [to_json(draft.notes) for draft in drafts],
+    }
+
+
+def _dump_link(link: Link) -> dict[str, str]:
+    return {"url": link.url, "text": link.text}
+
+
+def _clean_url(url: str | None) -> str | None:
+    url = clean_optional(url)
+    return url if url and len(url.encode()) <= URL_BYTES_MAX else None
+
+
+def _clean_moment(moment: datetime | None) -> datetime | None:
+    if moment is None or moment.tzinfo is not None:
+        return moment
+    return moment.replace(tzinfo=UTC)
+
+
+def load(
+    session: Session, article_ids: Collection[int], *, opening: int | None = None
+) -> list[StoredArticle]:
+    """Read articles, in the order of their ids; ids without a row are left out.
+
+    With `opening`, only that many characters of the text come over the wire.
+    """
+    body = Article.text if opening is None else func.left(Article.text, opening)
+    rows = session.execute(
+        select(Article.id, Article.title, body, Article.url, Article.language, Article.links)
+        .where(Article.id.in_(article_ids))
+        .order_by(Article.id)
+    )
+    return [_read_article(*row) for row in rows]
+
+
+def _read_article(
+    article_id: int,
+    title: str,
+    body: str,
+    url: str | None,
+    language: str | None,
+    links: list[dict[str, str]],
+) -> StoredArticle:
+    known = tuple(Link(url=link["url"], text=link["text"]) for link in links)
+    return StoredArticle(article_id, title, body, url, language, known)

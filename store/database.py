@@ -1,0 +1,91 @@
+"""The way to Postgres: one engine per process, one transaction per `begin`.
+
+Knows how to connect and which errors pass by themselves. Knows no table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Engine, create_engine, make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.orm import Session, sessionmaker
+
+from schemas.errors import ConfigError, TransientError
+
+_DRIVER = "postgresql+psycopg"
+
+_CONNECT_ARGS: dict[str, object] = {
+    # Never prepare on the server: a statement here carries hundreds of rows, so planning it
+    # once more costs nothing, and a pooler in transaction mode (Supabase, pgbouncer) hands
+    # the next transaction to another backend, which has not seen the statement.
+    "prepare_threshold": None,
+    "connect_timeout": 10,
+    # A peer that vanished without a word is found in about a minute, not in two hours.
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+}
+
+
+def read_url(text: str) -> URL:
+    """Parse a Postgres URL in any of its usual spellings; `?sslmode=require` is passed on.
+
+    Raises ConfigError, which never repeats the URL: it may hold a password.
+    """
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        raise ConfigError(
+            "DATABASE_URL is not a URL; write postgresql://user:password@host:5432/name"
+        ) from None
+    if url.drivername.split("+")[0] not in {"postgres", "postgresql"}:
+        raise ConfigError(f"DATABASE_URL starts with {url.drivername}://; only Postgres is known")
+    return url.set(drivername=_DRIVER)
+
+
+class Database:
+    """An engine with a small pool. Make one per process; after a fork, `forget` the parent's."""
+
+    def __init__(self, url: str, *, name: str = "newsmill", pool_size: int = 2) -> None:
+        """`name` is what `pg_stat_activity` shows; `pool_size` connections are kept open."""
+        self.engine: Engine = create_engine(
+            read_url(url),
+            connect_args={**_CONNECT_ARGS, "application_name": name},
+            pool_size=pool_size,
+            max_overflow=2,
+            pool_timeout=30,
+            pool_pre_ping=True,
+            # An error's text must not carry article bodies into logs and dead letters.
+            hide_parameters=True,
+        )
+        self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+
+    @contextmanager
+    def begin(self) -> Iterator[Session]:
+        """Open one transaction: committed at the end, rolled back on any exception.
+
+        Raises TransientError when the server is away, stops, or breaks a deadlock.
+        """
+        try:
+            with self._sessions.begin() as session:
+                yield session
+        except (OperationalError, InterfaceError, PoolTimeoutError) as error:
+            raise TransientError(f"the database did not answer: {_first_line(error)}") from error
+
+    def forget(self) -> None:
+        """Drop the parent's connections in a forked child, without closing them there."""
+        self.engine.dispose(close=False)
+
+    def close(self) -> None:
+        """Close every idle connection."""
+        self.engine.dispose()
+
+
+def _first_line(error: Exception) -> str:
+    cause = getattr(error, "orig", None) or error
+    lines = str(cause).strip().splitlines()
+    return lines[0] if lines else type(cause).__name__

@@ -1,0 +1,80 @@
+"""Bringing a database to the shape that this code expects, through Alembic.
+
+The steps themselves are in `migrations/`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+from schemas.errors import ConfigError
+from store.database import Database
+
+_ROOT = Path(__file__).resolve().parent.parent
+
+
+def upgrade(database_url: str) -> None:
+    """Run the missing steps in one transaction; harmless when there are none.
+
+    Raises ConfigError when the database was made by a later version.
+    """
+    with _connect(database_url) as connection:
+        _check_known(MigrationContext.configure(connection).get_current_revision())
+        command.upgrade(_config(connection), "head")
+
+
+def downgrade(database_url: str, revision: str) -> None:
+    """Go back to a revision; `base` removes every table and all that is in it."""
+    with _connect(database_url) as connection:
+        command.downgrade(_config(connection), revision)
+
+
+def current(database_url: str) -> str | None:
+    """Say at which revision the database is; None before the first."""
+    with _connect(database_url) as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def head() -> str:
+    """Say which revision this code expects."""
+    revision = _scripts().get_current_head()
+    if revision is None:
+        raise ConfigError(f"{_ROOT / 'migrations'} holds no migration; is the checkout whole?")
+    return revision
+
+
+@contextmanager
+def _connect(database_url: str) -> Iterator[Connection]:
+    database = Database(database_url, name="newsmill-migrations")
+    try:
+        with database.begin() as session:
+            yield session.connection()
+    finally:
+        database.close()
+
+
+def _check_known(revision: str | None) -> None:
+    known = {script.revision for script in _scripts().walk_revisions()}
+    if revision is not None and revision not in known:
+        raise ConfigError(
+            f"the database is at migration {revision}, which this version does not know: a later "
+            "one made it; install that version, or name another database in DATABASE_URL"
+        )
+
+
+def _config(connection: Connection | None = None) -> Config:
+    config = Config(_ROOT / "alembic.ini")
+    config.attributes["connection"] = connection
+    return config
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())

@@ -1,0 +1,17 @@
+"""Running a statement written as SQL text. Knows nothing of what it says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import CursorResult, text
+from sqlalchemy.orm import Session
+
+
+def execute(session: Session, statement: str, **parameters: object) -> CursorResult[Any]:
+    """Run one statement in the session's transaction.
+
+    Many rows travel as one list per column and are unfolded by `unnest`: one round trip,
+    however many rows.
+    """
+    return session.connection().execute(text(statement), parameters)
