@@ -1,0 +1,83 @@
+"""The whole way from a completion to an analysis."""
+
+from __future__ import annotations
+
+from schemas.analyses import rebuild
+from schemas.completions import Completion, FieldReading
+from schemas.fields import ParseContext
+from schemas.lens import Lens
+
+LENS = Lens.model_validate(
+    {
+        "name": "demo",
+        "version": 2,
+        "title": "A lens for tests",
+        "prefilter": {"default": "keep"},
+        "contract": [
+            {"name": "impact", "kind": "scale", "low": 0, "high": 10},
+            {"name": "companies", "kind": "names"},
+            {"name": "summary", "kind": "text"},
+        ],
+        "scoring": {
+            "weights": {"impact": 1.0},
+            "tiers": [{"name": "high", "at_least": 5}, {"name": "low", "at_least": 0}],
+        },
+    }
+)
+CONTEXT = ParseContext(article_text="Acme Corp grew.")
+
+
+def completion(stream: str, **readings: FieldReading) -> Completion:
+    return Completion(
+        lens="demo",
+        contract_version=LENS.contract.version,
+        build="starter",
+        stream=stream,
+        readings=readings,
+        prompt_tokens=10,
+        completion_tokens=5,
+        timings_ms={},
+        cpu_s=0.1,
+        prompt_hash="0" * 16,
+        left_out=tuple(name for name, reading in readings.items() if reading.note),
+    )
+
+
+def test_clean_completion_becomes_a_scored_analysis() -> None:
+    made = completion(
+        "8 ||| Acme Corp ||| Acme grew.",
+        impact=FieldReading(text="8", confidence=0.9),
+        summary=FieldReading(text="Acme grew.", confidence=0.5),
+    )
+    analysis = rebuild(made, LENS, CONTEXT)
+    assert (analysis.status, analysis.score, analysis.tier) == ("complete", 8.0, "high")
+    assert analysis.confidences == {"impact": 0.9, "summary": 0.5}
+    assert (analysis.lens_version, analysis.build, analysis.notes) == (2, "starter", {})
+
+
+def test_field_that_was_left_out_is_null_and_says_why() -> None:
+    made = completion(
+        "8 ||| Acme Corp ||| ",
+        summary=FieldReading(text="", note="unknown to this build"),
+    )
+    analysis = rebuild(made, LENS, CONTEXT)
+    assert analysis.status == "partial"
+    assert analysis.values["summary"] is None
+    assert analysis.notes["summary"] == "unknown to this build"
+
+
+def test_unreadable_score_field_gives_a_row_without_a_tier() -> None:
+    analysis = rebuild(completion("many ||| Acme Corp ||| Grew."), LENS, CONTEXT)
+    assert (analysis.status, analysis.score, analysis.tier) == ("partial", None, None)
+    assert "not scored" in analysis.notes[""]
+
+
+def test_confidence_of_an_unreadable_field_is_not_kept() -> None:
+    made = completion("99 ||| Acme Corp ||| x", impact=FieldReading(text="99", confidence=0.9))
+    assert "impact" not in rebuild(made, LENS, CONTEXT).confidences
+
+
+def test_empty_stream_is_a_rejection_with_its_reason() -> None:
+    analysis = rebuild(completion(""), LENS, CONTEXT)
+    assert (analysis.status, analysis.values) == ("rejected", {})
+    assert analysis.notes == {"": "the stream is empty"}
