@@ -167,7 +167,7 @@ class Work(Base):
     """The fence: only who holds it may finish, fail or release the row."""
     lease_until: Mapped[Moment | None]
     alone: Mapped[bool] = mapped_column(server_default=text("false"))
-    """A worker died with it: it is claimed by itself, lest it takes its neighbours along."""
+    """An attempt failed: it is claimed by itself, lest it takes its neighbours along."""
     due_at: Mapped[Now]
     priority: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
     """Higher goes first."""

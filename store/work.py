@@ -119,8 +119,9 @@ def claim(
     """Take what is due for a lease's time: most urgent first, then newest.
 
     `subject_ids` and `lenses` narrow the choice. Commit before the work begins: the attempt is
-    then counted, whatever the work does to the worker. Work that a worker died with comes
-    alone, so that a poison article cannot bury its neighbours: call until nothing is left.
+    then counted, whatever the work does to the worker. Work that failed before, or that a
+    worker died with, comes alone, so that a poison article cannot bury its neighbours: call
+    until nothing is left.
     """
     narrowed = ""
     if subject_ids is not None:
@@ -169,7 +170,7 @@ _EXTEND = f"UPDATE work SET lease_until = now() + :lease {_HELD}"
 _FAIL = f"""
 UPDATE work
 SET state = CASE WHEN CAST(:retry_in AS interval) IS NULL THEN 'dead' ELSE 'waiting' END,
-    claim_id = NULL, lease_until = NULL, sent_at = NULL,
+    alone = true, claim_id = NULL, lease_until = NULL, sent_at = NULL,
     due_at = now() + coalesce(:retry_in, interval '0'),
     failed_at = now(), error = :error, traceback = :traceback
 {_HELD}
