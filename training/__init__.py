@@ -1,0 +1,1 @@
+"""Labels → a better build: tokeniser, pretraining, supervised fine-tuning, export, evaluation."""

@@ -1,0 +1,34 @@
+"""The mapping from AllSides topics to the twelve categories of the editorial lens.
+
+A topic that names no subject (`media_bias`, `general_news`) or that straddles two categories maps to
+nothing: such articles train the language model, not the category.
+"""
+
+_TOPICS: dict[str, str] = {
+    "Politics": """elections politics white_house supreme_court us_senate us_house us_congress
+        republican_party democratic_party polarization impeachment tea_party campaign_finance
+        campaign_rhetoric voting_rights_and_voter_fraud us_constitution role_of_government
+        state_department federal_budget fiscal_cliff domestic_policy bridging_divides""",
+    "World": """world middle_east north_korea foreign_policy russia great_britain isis china europe
+        israel mexico asia palestine africa south_korea nuclear_weapons""",
+    "Business": """economy_and_jobs taxes trade banking_and_finance economic_policy labor business
+        treasury""",
+    "Technology": "technology cybersecurity privacy",
+    "Science": "science",
+    "Health": """healthcare coronavirus ebola opioid_crisis public_health fda
+        obesity_and_malnutrition""",
+    "Environment": "environment energy epa animal_welfare",
+    "Education": "education",
+    "Crime": """violence_in_america terrorism criminal_justice dea death_penalty
+        capital_punishment_and_death_penalty""",
+    "Sports": "sports",
+    "Entertainment": "arts_and_entertainment",
+    "Society": """race_and_racism lgbt_rights abortion culture religion_and_faith civil_rights
+        women's_issues inequality family_and_marriage holidays housing_and_homelessness welfare""",
+}
+_CATEGORY_OF = {topic: name for name, topics in _TOPICS.items() for topic in topics.split()}
+
+
+def category_of_topic(topic: str) -> str | None:
+    """Give the category of an AllSides topic, or None where the topic decides none."""
+    return _CATEGORY_OF.get(topic)

@@ -1,0 +1,95 @@
+"""The recipe of a starter build: every number that shapes it, read from one YAML file.
+
+Knows nothing about data or torch: a recipe is plain, frozen data and can be stored with a run.
+"""
+
+from pathlib import Path
+from typing import Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+RECIPES = Path(__file__).parent / "recipes"
+
+
+class RecipeError(ValueError):
+    """A recipe file that cannot be used; the message says where and why."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TokeniserRecipe(_Part):
+    pieces: int = Field(ge=512)
+    """Whole vocabulary, control and byte tokens included; a multiple of 256 keeps the head tiled."""
+    sample_chars: int
+    """Characters of article text that the merges are learned from."""
+    alphabet: int
+    """Single characters that get a piece of their own; all others fall back to bytes."""
+
+
+class ModelRecipe(_Part):
+    width: int = Field(multiple_of=32)
+    layers: int
+    heads: int
+    kv_heads: int
+    head_width: int
+    feed_forward: int = Field(multiple_of=32)
+    window: int
+    """Tokens a sliding-window layer looks back; every sixth layer sees everything."""
+    context: int
+    """Longest prompt plus answer that the build promises to read, in tokens."""
+
+
+class PretrainRecipe(_Part):
+    minutes: float
+    """Wall-clock budget; the cosine schedule ends with it, whatever the machine's speed."""
+    sequence: int
+    """Tokens of one packed row."""
+    rows: int
+    """Packed rows of one optimiser step."""
+    learning_rate: float
+    warmup_steps: int
+    weight_decay: float
+    prompt_share: float
+    """Share of the rows that are written as serving prompts with their answers."""
+    bf16: bool
+
+
+class SftRecipe(_Part):
+    minutes: float
+    tokens: int
+    """Tokens of one optimiser step, padding included."""
+    budget_tokens: int
+    """Longest article text in a prompt, in tokens, as serving compresses it."""
+    learning_rate: float
+    warmup_steps: int
+    weight_decay: float
+    prompt_loss: float
+    """Weight of the loss on the prompt's own tokens: keeps the language model alive."""
+    bf16: bool
+
+
+class ExportRecipe(_Part):
+    file_type: str
+    """`Q8_0` or `F16`."""
+    max_bytes: int
+
+
+class Recipe(_Part):
+    name: str
+    seed: int
+    tokeniser: TokeniserRecipe
+    model: ModelRecipe
+    pretrain: PretrainRecipe
+    sft: SftRecipe
+    export: ExportRecipe
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a recipe; raise RecipeError naming the file and the faulty entry."""
+        try:
+            return cls.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        except (OSError, yaml.YAMLError, ValidationError) as error:
+            raise RecipeError(f"{path}: {error}") from error
