@@ -1,0 +1,177 @@
+"""A feed's bytes to drafts: RSS, Atom and RDF as feedparser reads them.
+
+feedparser gets a byte stream only: given a string, or even bytes, it opens what looks like a
+local path or a URL. This module fetches nothing.
+"""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from xml.sax import SAXException
+
+import feedparser
+
+from ingest.batches import Refused
+from ingest.dates import read_struct_time
+from ingest.drafting import RawItem, make_draft
+from ingest.text import ReadText, one_line, read_either, read_html, read_plain
+from schemas.articles import ArticleDraft
+
+MAX_ITEMS = 500
+"""Articles taken from one poll of one feed; a usual feed has 10 to 100."""
+MAX_TAGS = 20
+SHARED_URL_NOTE = "other entries of the feed have the same link: it does not identify this one"
+PARSER_FAULTS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    SAXException,
+    TypeError,
+    ValueError,
+)
+"""What feedparser is known to raise on bytes that are no feed."""
+
+
+@dataclass(frozen=True)
+class ParsedFeed:
+    """The articles of one fetched feed, newest first as the feed has them."""
+
+    drafts: tuple[ArticleDraft, ...] = ()
+    refused: tuple[Refused, ...] = ()
+    notes: tuple[str, ...] = ()
+    is_unreadable: bool = False
+    """True when these bytes are no feed at all; the reason stands in `refused`."""
+
+
+def parse_feed(
+    body: bytes, *, url: str, now: datetime, content_type: str | None = None
+) -> ParsedFeed:
+    """Turn any bytes into drafts and reasons; never raises.
+
+    url: where the bytes came from, for relative links. content_type: the HTTP header, which
+    may name the encoding.
+    """
+    try:
+        parsed = _run_feedparser(body, url, content_type)
+    except PARSER_FAULTS as error:
+        return _refuse_feed(f"feedparser cannot read it ({type(error).__name__})")
+    if not parsed.entries and not parsed.get("version"):
+        return _refuse_feed(_describe_no_feed(body))
+    outcomes = [
+        _read_entry(entry, number, parsed.feed, now)
+        for number, entry in enumerate(parsed.entries[:MAX_ITEMS], start=1)
+    ]
+    drafts = [outcome for outcome in outcomes if isinstance(outcome, ArticleDraft)]
+    refused = [outcome for outcome in outcomes if isinstance(outcome, Refused)]
+    return ParsedFeed(tuple(_part_shared_urls(drafts)), tuple(refused), tuple(_notes(parsed)))
+
+
+def _run_feedparser(body: bytes, url: str, content_type: str | None) -> Any:
+    headers = {"content-location": url}
+    if content_type:
+        headers["content-type"] = content_type
+    # Sanitising and resolving would cost half of the time, for HTML of which only text is kept.
+    return feedparser.parse(
+        io.BytesIO(body),
+        response_headers=headers,
+        sanitize_html=False,
+        resolve_relative_uris=False,
+    )
+
+
+def _refuse_feed(reason: str) -> ParsedFeed:
+    return ParsedFeed(refused=(Refused("feed", reason),), is_unreadable=True)
+
+
+def _describe_no_feed(body: bytes) -> str:
+    start = body[:1000].lower()
+    if not body.strip():
+        return "the body is empty"
+    if b"<html" in start or b"<!doctype html" in start:
+        return "this is an HTML page, not a feed"
+    return "this is no RSS, Atom or RDF"
+
+
+def _notes(parsed: Any) -> list[str]:
+    notes = []
+    if len(parsed.entries) > MAX_ITEMS:
+        notes.append(f"the feed has {len(parsed.entries):,} entries: {MAX_ITEMS} were taken")
+    if not parsed.entries:
+        notes.append("the feed has no entries")
+    if parsed.bozo:
+        notes.append(f"the feed is not well formed ({type(parsed.bozo_exception).__name__})")
+    return notes
+
+
+def _read_entry(entry: Any, number: int, feed: Any, now: datetime) -> ArticleDraft | Refused:
+    link = _link(entry)
+    raw = RawItem(
+        where=f"entry {number}",
+        body=_read_body(entry, link or _text(feed, "link")),
+        external_id=_text(entry, "id"),
+        title=_read_detail(entry.get("title_detail") or {}).text,
+        url=link,
+        published_at=_date(entry),
+        author=_text(entry, "author"),
+        language=_text(feed, "language"),
+        metadata={"feed_title": one_line(_text(feed, "title")), "tags": _tags(entry)},
+    )
+    return make_draft(raw, now)
+
+
+def _read_body(entry: Any, base_url: str) -> ReadText:
+    """Read the entry's fullest body: feeds put it into the content or into the summary."""
+    details = [*(entry.get("content") or ()), entry.get("summary_detail") or {}]
+    fullest = max(details, key=lambda detail: len(_text(detail, "value")))
+    return _read_detail(fullest, base_url)
+
+
+def _read_detail(detail: Any, base_url: str | None = None) -> ReadText:
+    """Read a text by its declared type, HTML without any markup being plain."""
+    value = _text(detail, "value")
+    if "html" in _text(detail, "type"):
+        return read_html(value, base_url) if "<" in value or "&" in value else read_plain(value)
+    return read_either(value, base_url)
+
+
+def _link(entry: Any) -> str | None:
+    """Find the entry's page: its link, else an id that is an address."""
+    for candidate in (_text(entry, "link"), _text(entry, "id")):
+        if candidate.lower().startswith(("http://", "https://")):
+            return candidate
+    return None
+
+
+def _date(entry: Any) -> datetime | None:
+    for name in ("published_parsed", "updated_parsed", "created_parsed"):
+        # `in` first: feedparser answers `get("updated")` with `published` and a warning.
+        if name in entry and (date := read_struct_time(entry[name])):
+            return date
+    return None
+
+
+def _tags(entry: Any) -> list[str]:
+    terms = (tag.get("term") for tag in entry.get("tags") or ())
+    return [one_line(term) for term in terms if isinstance(term, str)][:MAX_TAGS]
+
+
+def _text(holder: Any, name: str) -> str:
+    value = holder.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _part_shared_urls(drafts: list[ArticleDraft]) -> list[ArticleDraft]:
+    """Take the address from entries that share one: it names a page of many articles."""
+    keys_by_url = Counter(url for url, _ in {(d.url, d.content_key) for d in drafts} if url)
+    return [
+        draft.model_copy(update={"url": None, "notes": (*draft.notes, SHARED_URL_NOTE)})
+        if draft.url and keys_by_url[draft.url] > 1
+        else draft
+        for draft in drafts
+    ]

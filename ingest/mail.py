@@ -1,0 +1,162 @@
+"""One mail's bytes to a draft; for now a mail is one article.
+
+Tolerant of broken headers, wrong charsets and odd nesting. Knows no mailbox formats (see
+`ingest/mailboxes.py`) and fetches nothing; attachments are passed over.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from email import policy
+from email.errors import HeaderParseError, MessageError
+from email.header import decode_header
+from email.message import Message
+from email.parser import BytesParser
+from email.utils import parseaddr
+
+from ingest.batches import Refused
+from ingest.dates import read_date
+from ingest.drafting import RawItem, make_draft
+from ingest.text import MAX_LINKS, ReadText, one_line, read_html, read_plain
+from schemas.articles import ArticleDraft
+
+MAX_MAIL_BYTES = 20_000_000
+IDENTIFYING_HEADERS = ("From", "Subject", "Date", "Message-ID")
+MAX_PARTS = 200
+MAX_DEPTH = 30
+PARSER_FAULTS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    MessageError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What the standard library's mail parser is known to raise on broken mails."""
+
+WIDER_CHARSETS = {
+    "iso-8859-1": "windows-1252",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "ks_c_5601-1987": "cp949",
+    "euc-kr": "cp949",
+    "shift_jis": "cp932",
+}
+"""Charsets that mails name when they mean the wider one, as browsers read them."""
+UNFIT_CHARSETS = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape"})
+"""Codecs of Python that are no charsets of mails."""
+META_CHARSET = re.compile(rb"<meta[^>]{1,200}charset\s*=\s*[\"']?([\w-]{1,40})", re.IGNORECASE)
+HTML_SHARE = 0.8
+"""An HTML part with less than this share of the plain part's text is a mere "view online"."""
+
+
+def read_mail(raw: bytes, where: str, now: datetime) -> ArticleDraft | Refused:
+    """Turn any bytes into a draft or a reason; never raises."""
+    if len(raw) > MAX_MAIL_BYTES:
+        return Refused(where, f"the mail is larger than {MAX_MAIL_BYTES:,} bytes")
+    if not raw.strip():
+        return Refused(where, "the mail is empty")
+    try:
+        # The old policy keeps headers as they came; the new one parses them and may raise.
+        message = BytesParser(policy=policy.compat32).parsebytes(raw)
+        if not any(name in message for name in IDENTIFYING_HEADERS):
+            return Refused(where, "it has none of the headers of a mail")
+        return make_draft(_raw_item(message, where), now)
+    except PARSER_FAULTS as error:
+        return Refused(where, f"the mail cannot be read ({type(error).__name__})")
+
+
+def _raw_item(message: Message, where: str) -> RawItem:
+    subject = read_header(message, "Subject")
+    sender = read_header(message, "From")
+    name, address = parseaddr(sender)
+    parts = list(_text_parts(message))
+    has_html = any(kind == "text/html" for kind, _ in parts)
+    body = _fullest_body(parts)
+    date = read_header(message, "Date")
+    published_at = read_date(date)
+    return RawItem(
+        where=where,
+        body=body,
+        external_id=read_header(message, "Message-ID").strip("<> "),
+        title=subject,
+        published_at=published_at,
+        author=name or address,
+        language=read_header(message, "Content-Language"),
+        metadata={
+            "subject": subject,
+            "from": sender,
+            "content_length": len(body.text),
+            "link_count": len(body.links),
+            "has_html": has_html,
+        },
+        notes=(f"the date {date[:40]!r} cannot be read",) if date and not published_at else (),
+    )
+
+
+def read_header(message: Message, name: str) -> str:
+    """Decode a header to one line, encoded words and raw 8-bit bytes alike; "" when absent."""
+    value = message.get(name)
+    if value is None:
+        return ""
+    try:
+        pieces = decode_header(value)
+    except (HeaderParseError, ValueError):
+        pieces = [(str(value), None)]
+    return one_line("".join(_decode_piece(piece, charset) for piece, charset in pieces))
+
+
+def _decode_piece(piece: bytes | str, charset: str | None) -> str:
+    return piece if isinstance(piece, str) else decode_bytes(piece, charset)
+
+
+def decode_bytes(data: bytes, charset: str | None) -> str:
+    """Decode by the charset named, else as UTF-8, else as windows-1252; never raises."""
+    named = (charset or "").strip(" \t\"'").lower()
+    for candidate in (WIDER_CHARSETS.get(named, named), "utf-8"):
+        if candidate and candidate not in UNFIT_CHARSETS:
+            try:
+                return data.decode(candidate)
+            except (LookupError, ValueError):
+                continue
+    return data.decode("cp1252", "replace")
+
+
+def _text_parts(message: Message, depth: int = 0) -> Iterator[tuple[str, str]]:
+    """Give (content type, text) of the inline text parts, in order."""
+    if depth > MAX_DEPTH or message.get_content_disposition() == "attachment":
+        return
+    payload = message.get_payload()
+    if isinstance(payload, list):
+        for part in payload[:MAX_PARTS]:
+            if isinstance(part, Message):
+                yield from _text_parts(part, depth + 1)
+    elif (kind := message.get_content_type()) in {"text/plain", "text/html"}:
+        data = message.get_payload(decode=True)
+        if isinstance(data, bytes):
+            yield kind, decode_bytes(data, message.get_content_charset() or _stated_in_html(data))
+
+
+def _stated_in_html(data: bytes) -> str | None:
+    found = META_CHARSET.search(data, 0, 1024)
+    return found[1].decode("ascii") if found else None
+
+
+def _fullest_body(parts: list[tuple[str, str]]) -> ReadText:
+    """Read the HTML parts and the plain ones; the HTML wins unless it says clearly less."""
+    from_html = _join([read_html(text) for kind, text in parts if kind == "text/html"])
+    from_plain = _join([read_plain(text) for kind, text in parts if kind == "text/plain"])
+    return from_html if len(from_html.text) >= HTML_SHARE * len(from_plain.text) else from_plain
+
+
+def _join(bodies: list[ReadText]) -> ReadText:
+    links = {link.url: link for body in bodies for link in body.links}
+    return ReadText(
+        text="\n\n".join(body.text for body in bodies if body.text),
+        links=tuple(links.values())[:MAX_LINKS],
+        note=next((body.note for body in bodies if body.note), None),
+    )

@@ -1,0 +1,97 @@
+"""Recognise what a person typed as a source: a feed's URL, a file, a mailbox, a folder.
+
+Looks at names and at the folder's layout only; opens no file and fetches nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.parse import unquote, urlsplit
+
+from schemas.errors import ConfigError
+
+SourceKind = Literal["feed", "jsonl", "mail"]
+
+KIND_BY_SUFFIX: dict[str, SourceKind] = {
+    ".xml": "feed",
+    ".rss": "feed",
+    ".atom": "feed",
+    ".rdf": "feed",
+    ".jsonl": "jsonl",
+    ".jsonl.gz": "jsonl",
+    ".eml": "mail",
+    ".mbox": "mail",
+}
+KNOWN_SHAPES = (
+    "an http(s) URL of a feed, a file ending in "
+    f"{', '.join(KIND_BY_SUFFIX)}, a Maildir, or a folder of .eml files"
+)
+
+
+@dataclass(frozen=True)
+class SourceSpec:
+    """A recognised source; `location` is a URL or an absolute path."""
+
+    kind: SourceKind
+    location: str
+
+    @property
+    def is_remote(self) -> bool:
+        return self.location.startswith(("http://", "https://"))
+
+
+def recognise_source(typed: str) -> SourceSpec:
+    """Turn what a person typed into a source; raises ConfigError that says what would do."""
+    typed = typed.strip()
+    scheme = typed.partition("://")[0].lower() if "://" in typed else ""
+    if scheme in {"http", "https"}:
+        return _recognise_url(typed, scheme)
+    if scheme == "feed":
+        return _recognise_url("https" + typed[len(scheme) :], "https")
+    if scheme == "file":
+        return _recognise_path(Path(unquote(urlsplit(typed).path)), typed)
+    if scheme:
+        raise ConfigError(f"{typed}: cannot read {scheme}:// sources; give {KNOWN_SHAPES}")
+    if not typed:
+        raise ConfigError(f"the source is empty; give {KNOWN_SHAPES}")
+    return _recognise_path(Path(typed).expanduser(), typed)
+
+
+def is_maildir(folder: Path) -> bool:
+    """Tell whether a folder has the layout of a Maildir."""
+    return (folder / "cur").is_dir() and (folder / "new").is_dir()
+
+
+def _recognise_url(url: str, scheme: str) -> SourceSpec:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise ConfigError(f"{url}: not a valid URL ({error})") from None
+    if not host:
+        raise ConfigError(f"{url}: the URL has no host name; write it as {scheme}://host/feed.xml")
+    kind = _kind_of_name(parts.path)
+    if kind not in {None, "feed"}:
+        raise ConfigError(f"{url}: only feeds are read by URL; download it and give the file")
+    return SourceSpec("feed", url)
+
+
+def _recognise_path(path: Path, typed: str) -> SourceSpec:
+    path = path.absolute()
+    if not path.exists():
+        raise ConfigError(f"{typed}: no such file or folder; give {KNOWN_SHAPES}")
+    if path.is_dir():
+        if is_maildir(path) or any(path.glob("*.eml")):
+            return SourceSpec("mail", str(path))
+        raise ConfigError(f"{typed}: the folder is no Maildir and holds no .eml file")
+    kind = _kind_of_name(path.name)
+    if kind is None:
+        raise ConfigError(f"{typed}: not a known kind of source; give {KNOWN_SHAPES}")
+    return SourceSpec(kind, str(path))
+
+
+def _kind_of_name(name: str) -> SourceKind | None:
+    name = name.lower()
+    return next((kind for suffix, kind in KIND_BY_SUFFIX.items() if name.endswith(suffix)), None)
