@@ -24,8 +24,8 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     func,
-    text,
 )
+from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
@@ -42,8 +42,8 @@ RowId = Annotated[int, mapped_column(BigInteger, Identity(always=True), primary_
 ArticleId = Annotated[int, mapped_column(BigInteger, ForeignKey("article.id", ondelete="CASCADE"))]
 Moment = Annotated[datetime, mapped_column(TIMESTAMP(timezone=True))]
 Now = Annotated[datetime, mapped_column(TIMESTAMP(timezone=True), server_default=func.now())]
-JsonObject = Annotated[dict[str, Any], mapped_column(JSONB, server_default=text("'{}'"))]
-JsonList = Annotated[list[Any], mapped_column(JSONB, server_default=text("'[]'"))]
+JsonObject = Annotated[dict[str, Any], mapped_column(JSONB, server_default=sql("'{}'"))]
+JsonList = Annotated[list[Any], mapped_column(JSONB, server_default=sql("'[]'"))]
 
 
 class Base(DeclarativeBase):
@@ -63,7 +63,7 @@ class Source(Base):
     __tablename__ = "source"
     __table_args__ = (
         UniqueConstraint("kind", "location"),
-        Index(None, "next_due_at", postgresql_where=text("NOT paused")),
+        Index(None, "next_due_at", postgresql_where=sql("NOT paused")),
     )
 
     id: Mapped[RowId]
@@ -77,13 +77,13 @@ class Source(Base):
     """What only this kind of source needs to know."""
     interval: Mapped[timedelta | None]
     """From one poll to the next; null for a source that is read once, when asked."""
-    paused: Mapped[bool] = mapped_column(server_default=text("false"))
+    paused: Mapped[bool] = mapped_column(server_default=sql("false"))
     next_due_at: Mapped[Moment | None]
     cursor: Mapped[JsonObject]
     """Where the last poll stopped: ETag, Last-Modified, offset, UID."""
     last_polled_at: Mapped[Moment | None]
     last_success_at: Mapped[Moment | None]
-    failures: Mapped[int] = mapped_column(server_default=text("0"))
+    failures: Mapped[int] = mapped_column(server_default=sql("0"))
     """Polls that failed since the last one that did not."""
     last_error: Mapped[str | None]
     created_at: Mapped[Now]
@@ -116,7 +116,7 @@ class Article(Base):
     """ISO 639-1, as the source states it."""
     links: Mapped[JsonList]
     """`[{"url": …, "text": …}]`, in the order of the page."""
-    details: Mapped[JsonObject] = mapped_column("metadata", JSONB, server_default=text("'{}'"))
+    details: Mapped[JsonObject] = mapped_column("metadata", JSONB, server_default=sql("'{}'"))
     """The draft's `metadata`, a name that the mapped base keeps for itself."""
     notes: Mapped[JsonList]
     """What was mended on the way in, one sentence each."""
@@ -139,37 +139,37 @@ class Work(Base):
         Index(
             "ix_work_next",
             "stage",
-            text("priority DESC"),
-            text("subject_id DESC"),
+            sql("priority DESC"),
+            sql("subject_id DESC"),
             "lens",
-            postgresql_where=text("state = 'waiting'"),
+            postgresql_where=sql("state = 'waiting'"),
         ),
         # What a sweep reads: messages never sent first, then those sent longest ago.
         Index(
             "ix_work_unsent",
             "stage",
-            text("sent_at NULLS FIRST"),
-            postgresql_where=text("state = 'waiting'"),
+            sql("sent_at NULLS FIRST"),
+            postgresql_where=sql("state = 'waiting'"),
         ),
-        Index(None, "lease_until", postgresql_where=text("state = 'claimed'")),
-        Index(None, "failed_at", postgresql_where=text("failed_at IS NOT NULL")),
+        Index(None, "lease_until", postgresql_where=sql("state = 'claimed'")),
+        Index(None, "failed_at", postgresql_where=sql("failed_at IS NOT NULL")),
     )
 
     stage: Mapped[str]
     subject_id: Mapped[int] = mapped_column(BigInteger)
     """Of a source, an article or a completion, as the stage has it."""
-    lens: Mapped[str] = mapped_column(server_default=text("''"))
+    lens: Mapped[str] = mapped_column(server_default=sql("''"))
     """Empty where the stage does not work lens by lens."""
-    state: Mapped[str] = mapped_column(server_default=text("'waiting'"))
-    attempts: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    state: Mapped[str] = mapped_column(server_default=sql("'waiting'"))
+    attempts: Mapped[int] = mapped_column(SmallInteger, server_default=sql("0"))
     """Begun, not finished: counted and committed before the work."""
     claim_id: Mapped[UUID | None]
     """The fence: only who holds it may finish, fail or release the row."""
     lease_until: Mapped[Moment | None]
-    alone: Mapped[bool] = mapped_column(server_default=text("false"))
+    alone: Mapped[bool] = mapped_column(server_default=sql("false"))
     """An attempt failed: it is claimed by itself, lest it takes its neighbours along."""
     due_at: Mapped[Now]
-    priority: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    priority: Mapped[int] = mapped_column(SmallInteger, server_default=sql("0"))
     """Higher goes first."""
     enqueued_at: Mapped[Now]
     sent_at: Mapped[Moment | None]
@@ -201,7 +201,7 @@ class Screening(Base):
     span_end: Mapped[int | None]
     matched: Mapped[str | None]
     """The text of the span."""
-    audit: Mapped[bool] = mapped_column(server_default=text("false"))
+    audit: Mapped[bool] = mapped_column(server_default=sql("false"))
     """Dropped, but drawn by chance to go on, so that the rules' misses can be seen."""
     created_at: Mapped[Now]
 
@@ -233,7 +233,7 @@ class Completion(Base):
     """CPU seconds, this article's share of its batch."""
     prompt_hash: Mapped[str]
     """16 hex digits over the prompt's bytes."""
-    left_out: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
+    left_out: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=sql("'{}'"))
     """Fields that were not asked, on purpose."""
     created_at: Mapped[Now]
 
@@ -314,7 +314,7 @@ class Run(Base):
 
     id: Mapped[RowId]
     kind: Mapped[str]
-    status: Mapped[str] = mapped_column(server_default=text("'running'"))
+    status: Mapped[str] = mapped_column(server_default=sql("'running'"))
     recipe: Mapped[JsonObject]
     metrics: Mapped[JsonObject]
     error: Mapped[str | None]
@@ -328,7 +328,7 @@ class Build(Base):
     __tablename__ = "build"
     __table_args__ = (
         # At most one row may say true.
-        Index("uq_build_live", "live", unique=True, postgresql_where=text("live")),
+        Index("uq_build_live", "live", unique=True, postgresql_where=sql("live")),
     )
 
     name: Mapped[str] = mapped_column(primary_key=True)
@@ -336,7 +336,7 @@ class Build(Base):
     """Of the GGUF."""
     manifest: Mapped[JsonObject]
     """The build's `build.json`: base, prompt, contracts it knows, scores, licence."""
-    live: Mapped[bool] = mapped_column(server_default=text("false"))
+    live: Mapped[bool] = mapped_column(server_default=sql("false"))
     """The one that inference workers are to hold."""
     run_id: Mapped[int | None] = mapped_column(
         BigInteger, ForeignKey("run.id", ondelete="SET NULL"), index=True

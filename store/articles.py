@@ -32,6 +32,7 @@ class StoredArticle:
     article_id: int
     title: str
     text: str
+    content_key: str
     url: str | None
     language: str | None
     links: tuple[Link, ...]
@@ -118,20 +119,21 @@ def load(
     """
     body = Article.text if opening is None else func.left(Article.text, opening)
     rows = session.execute(
-        select(Article.id, Article.title, body, Article.url, Article.language, Article.links)
+        select(
+            Article.id,
+            Article.title,
+            body,
+            Article.content_key,
+            Article.url,
+            Article.language,
+            Article.links,
+        )
         .where(Article.id.in_(article_ids))
         .order_by(Article.id)
     )
-    return [_read_article(*row) for row in rows]
-
-
-def _read_article(
-    article_id: int,
-    title: str,
-    body: str,
-    url: str | None,
-    language: str | None,
-    links: list[dict[str, str]],
-) -> StoredArticle:
-    known = tuple(Link(url=link["url"], text=link["text"]) for link in links)
-    return StoredArticle(article_id, title, body, url, language, known)
+    return [
+        StoredArticle(
+            article_id, title, text, content_key, url, language, tuple(Link(**it) for it in links)
+        )
+        for article_id, title, text, content_key, url, language, links in rows
+    ]

@@ -30,15 +30,16 @@ def clean_optional(text: str | None) -> str | None:
 
 
 def to_json(value: Any) -> str:
-    """Write a value as JSON that a `jsonb` column accepts.
+    """Write a value as JSON text that a `jsonb` column accepts."""
+    return json.dumps(clean_json(value), ensure_ascii=False, allow_nan=False)
+
+
+def clean_json(value: Any) -> Any:
+    """Make a value fit for a `jsonb` column.
 
     Strings are cleaned, infinite and undefined numbers become null, and what JSON does not
     know (a date, a path) becomes its text.
     """
-    return json.dumps(_clean_value(value), ensure_ascii=False, allow_nan=False)
-
-
-def _clean_value(value: Any) -> Any:
     if isinstance(value, str):
         return clean_text(value)
     if value is None or isinstance(value, int):
@@ -46,7 +47,7 @@ def _clean_value(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {clean_text(str(key)): _clean_value(item) for key, item in value.items()}
+        return {clean_text(str(key)): clean_json(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [_clean_value(item) for item in value]
+        return [clean_json(item) for item in value]
     return clean_text(str(value))

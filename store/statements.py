@@ -8,7 +8,9 @@ from sqlalchemy import CursorResult, text
 from sqlalchemy.orm import Session
 
 
-def execute(session: Session, statement: str, **parameters: object) -> CursorResult[Any]:
+def execute(
+    session: Session, statement: str, **parameters: object
+) -> CursorResult[*tuple[Any, ...]]:
     """Run one statement in the session's transaction.
 
     Many rows travel as one list per column and are unfolded by `unnest`: one round trip,

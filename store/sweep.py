@@ -88,8 +88,6 @@ def sweep(
     )
 
 
-def _mark_sent(
-    session: Session, stage: str, resend_after: timedelta, limit: int
-) -> list[int]:
+def _mark_sent(session: Session, stage: str, resend_after: timedelta, limit: int) -> list[int]:
     rows = execute(session, _MARK_SENT, stage=stage, resend_after=resend_after, limit=limit)
     return sorted(set(rows.scalars()), reverse=True)

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
+from store.clean import clean_optional, clean_text
 from store.statements import execute
 
 Item = int | tuple[int, str]
@@ -139,41 +139,37 @@ def claim(
         subject_ids=None if subject_ids is None else list(subject_ids),
         lenses=None if lenses is None else list(lenses),
     )
-    return [_read_claim(stage, claim_id, row) for row in rows]
-
-
-def _read_claim(stage: str, claim_id: UUID, row: Row[tuple[int, str, int, datetime]]) -> Claim:
-    subject_id, lens, attempts, enqueued_at = row
-    return Claim(stage, subject_id, lens, claim_id, attempts, enqueued_at)
+    return [
+        Claim(stage, subject_id, lens, claim_id, attempts, enqueued_at)
+        for subject_id, lens, attempts, enqueued_at in rows
+    ]
 
 
 _HELD = """
-FROM unnest(
-    CAST(:stages AS text[]), CAST(:subject_ids AS bigint[]), CAST(:lenses AS text[]),
-    CAST(:claim_ids AS uuid[])
-) AS held (stage, subject_id, lens, claim_id)
-WHERE (work.stage, work.subject_id, work.lens, work.claim_id)
-    = (held.stage, held.subject_id, held.lens, held.claim_id)
+WHERE (stage, subject_id, lens, claim_id) IN (
+    SELECT * FROM unnest(
+        CAST(:stages AS text[]), CAST(:subject_ids AS bigint[]), CAST(:lenses AS text[]),
+        CAST(:claim_ids AS uuid[])
+    )
+)
 """
 
-_FINISH = "DELETE FROM work USING" + _HELD.removeprefix("\nFROM")
+_FINISH = "DELETE FROM work"
 
-_RELEASE = f"""
+_RELEASE = """
 UPDATE work
 SET state = 'waiting', attempts = attempts - 1, claim_id = NULL, lease_until = NULL,
     due_at = now(), sent_at = NULL
-{_HELD}
 """
 
-_EXTEND = f"UPDATE work SET lease_until = now() + :lease {_HELD}"
+_EXTEND = "UPDATE work SET lease_until = now() + :lease"
 
-_FAIL = f"""
+_FAIL = """
 UPDATE work
 SET state = CASE WHEN CAST(:retry_in AS interval) IS NULL THEN 'dead' ELSE 'waiting' END,
     alone = true, claim_id = NULL, lease_until = NULL, sent_at = NULL,
     due_at = now() + coalesce(:retry_in, interval '0'),
     failed_at = now(), error = :error, traceback = :traceback
-{_HELD}
 """
 
 
@@ -200,9 +196,17 @@ def fail(
     error: str,
     traceback: str | None = None,
 ) -> int:
-    """Put claims back to be due after `retry_in`, or with None bury them as dead letters."""
+    """Put claims back to be due after `retry_in`, or with None bury them as dead letters.
+
+    What failed comes alone from then on, since a batch may have failed for one of its rows.
+    """
     return _execute_held(
-        session, _FAIL, claims, retry_in=retry_in, error=error, traceback=traceback
+        session,
+        _FAIL,
+        claims,
+        retry_in=retry_in,
+        error=clean_text(error),
+        traceback=clean_optional(traceback),
     )
 
 
@@ -213,11 +217,10 @@ def _execute_held(
         return 0
     return execute(
         session,
-        statement,
+        statement + _HELD,
         stages=[claim.stage for claim in claims],
         subject_ids=[claim.subject_id for claim in claims],
         lenses=[claim.lens for claim in claims],
         claim_ids=[claim.claim_id for claim in claims],
         **parameters,
     ).rowcount
-

@@ -1,0 +1,137 @@
+"""Analyses: the validated rows, one per article and lens version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from schemas import tables
+from store.clean import clean_optional, to_json
+from store.statements import execute
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """One analysis to be stored. With status `rejected` there is a reason and no value."""
+
+    article_id: int
+    lens: str
+    lens_version: int
+    status: Literal["complete", "partial", "rejected"]
+    completion_id: int | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
+    confidences: Mapping[str, float] = field(default_factory=dict)
+    """Field name → 0 to 1."""
+    notes: Mapping[str, str] = field(default_factory=dict)
+    """Field name → why the value is null or was mended."""
+    score: float | None = None
+    tier: str | None = None
+    reason: str | None = None
+
+
+_SAVE = """
+INSERT INTO analysis (article_id, lens, lens_version, completion_id, status, reason,
+                      values, confidences, notes, score, tier)
+SELECT article_id, lens, lens_version, completion_id, status, reason,
+       CAST(given.values AS jsonb), CAST(confidences AS jsonb), CAST(notes AS jsonb), score, tier
+FROM unnest(
+    CAST(:article_ids AS bigint[]), CAST(:lenses AS text[]), CAST(:lens_versions AS int[]),
+    CAST(:completion_ids AS bigint[]), CAST(:statuses AS text[]), CAST(:reasons AS text[]),
+    CAST(:values AS text[]), CAST(:confidences AS text[]), CAST(:notes AS text[]),
+    CAST(:scores AS float[]), CAST(:tiers AS text[])
+) AS given (article_id, lens, lens_version, completion_id, status, reason, values, confidences,
+            notes, score, tier)
+ON CONFLICT (article_id, lens, lens_version) DO UPDATE
+SET completion_id = excluded.completion_id, status = excluded.status, reason = excluded.reason,
+    values = excluded.values, confidences = excluded.confidences, notes = excluded.notes,
+    score = excluded.score, tier = excluded.tier, updated_at = now()
+"""
+
+
+def save(session: Session, analyses: Iterable[Analysis]) -> None:
+    """Store analyses in one statement; each replaces what was there for its lens version."""
+    by_key = {(each.article_id, each.lens, each.lens_version): each for each in analyses}
+    if not by_key:
+        return
+    rows = [by_key[key] for key in sorted(by_key)]
+    execute(
+        session,
+        _SAVE,
+        article_ids=[row.article_id for row in rows],
+        lenses=[row.lens for row in rows],
+        lens_versions=[row.lens_version for row in rows],
+        completion_ids=[row.completion_id for row in rows],
+        statuses=[row.status for row in rows],
+        reasons=[clean_optional(row.reason) for row in rows],
+        values=[to_json(row.values) for row in rows],
+        confidences=[to_json(row.confidences) for row in rows],
+        notes=[to_json(row.notes) for row in rows],
+        scores=[row.score for row in rows],
+        tiers=[row.tier for row in rows],
+    )
+
+
+@dataclass(frozen=True)
+class ShownAnalysis:
+    """An analysis with what a person needs to recognise its article."""
+
+    article_id: int
+    title: str
+    url: str | None
+    lens: str
+    lens_version: int
+    status: str
+    reason: str | None
+    values: dict[str, Any]
+    confidences: dict[str, float]
+    notes: dict[str, str]
+    score: float | None
+    tier: str | None
+    build: str | None
+    updated_at: datetime
+
+
+def list_latest(
+    session: Session, *, lens: str | None = None, limit: int = 100
+) -> list[ShownAnalysis]:
+    """Read the analyses made last, the very last one first."""
+    statement = (
+        select(tables.Analysis)
+        .options(
+            joinedload(tables.Analysis.article).load_only(
+                tables.Article.title, tables.Article.url, raiseload=True
+            ),
+            joinedload(tables.Analysis.completion).load_only(
+                tables.Completion.build, raiseload=True
+            ),
+        )
+        .order_by(tables.Analysis.updated_at.desc(), tables.Analysis.id.desc())
+        .limit(limit)
+    )
+    if lens is not None:
+        statement = statement.where(tables.Analysis.lens == lens)
+    return [_show(row) for row in session.scalars(statement)]
+
+
+def _show(row: tables.Analysis) -> ShownAnalysis:
+    return ShownAnalysis(
+        article_id=row.article_id,
+        title=row.article.title,
+        url=row.article.url,
+        lens=row.lens,
+        lens_version=row.lens_version,
+        status=row.status,
+        reason=row.reason,
+        values=row.values,
+        confidences=row.confidences,
+        notes=row.notes,
+        score=row.score,
+        tier=row.tier,
+        build=None if row.completion is None else row.completion.build,
+        updated_at=row.updated_at,
+    )
