@@ -32,7 +32,9 @@ class Analysis(BaseModel):
     confidences: dict[str, float]
     """Field name → 0 to 1, for fields whose decoding gave one."""
     notes: dict[str, str]
-    """Field name → what was salvaged or is missing. The key '' holds notes on the whole row."""
+    """Field name → what was salvaged or is missing."""
+    reason: str | None = None
+    """What is to be said of the whole row: why it was rejected, or how it was scored."""
     score: float | None = None
     tier: str | None = None
 
@@ -48,10 +50,9 @@ def rebuild(completion: Completion, lens: Lens, context: ParseContext) -> Analys
     }
     if isinstance(result, Rejection):
         return Analysis(
-            **made_by, status="rejected", values={}, confidences={}, notes={"": result.reason}
+            **made_by, status="rejected", values={}, confidences={}, notes={}, reason=result.reason
         )
     worth = score(result.values, lens.scoring) if lens.scoring else Score(overall=None, tier=None)
-    row_notes = {"": "; ".join(worth.notes)} if worth.notes else {}
     return Analysis(
         **made_by,
         status=result.status,
@@ -61,7 +62,8 @@ def rebuild(completion: Completion, lens: Lens, context: ParseContext) -> Analys
             for name, reading in completion.readings.items()
             if reading.confidence is not None and result.values.get(name) is not None
         },
-        notes={**result.notes, **row_notes},
+        notes=result.notes,
+        reason="; ".join(worth.notes) or None,
         score=worth.overall,
         tier=worth.tier,
     )

@@ -69,7 +69,7 @@ def test_field_that_was_left_out_is_null_and_says_why() -> None:
 def test_unreadable_score_field_gives_a_row_without_a_tier() -> None:
     analysis = rebuild(completion("many ||| Acme Corp ||| Grew."), LENS, CONTEXT)
     assert (analysis.status, analysis.score, analysis.tier) == ("partial", None, None)
-    assert "not scored" in analysis.notes[""]
+    assert analysis.reason == "not scored: no impact"
 
 
 def test_confidence_of_an_unreadable_field_is_not_kept() -> None:
@@ -80,4 +80,4 @@ def test_confidence_of_an_unreadable_field_is_not_kept() -> None:
 def test_empty_stream_is_a_rejection_with_its_reason() -> None:
     analysis = rebuild(completion(""), LENS, CONTEXT)
     assert (analysis.status, analysis.values) == ("rejected", {})
-    assert analysis.notes == {"": "the stream is empty"}
+    assert analysis.reason == "the stream is empty"
