@@ -1,0 +1,180 @@
+"""Builds on disk: a folder with `model.gguf` and `build.json`, checked before it is used.
+
+Knows where builds lie and what their manifests say; knows nothing about llama.cpp or training.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import Field as Attribute
+
+from inference.prompt import PromptStyle
+from schemas.contract import Contract
+from schemas.errors import ConfigError
+from schemas.settings import Settings
+
+MANIFEST_FILE = "build.json"
+MODEL_FILE = "model.gguf"
+
+_MAGIC = b"GGUF"
+_OLDEST_VERSION = 2
+_CHUNK_BYTES = 1 << 20
+
+
+class KnownContract(BaseModel):
+    """A contract that a build was trained on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: str
+    fields: tuple[str, ...]
+
+
+class Manifest(BaseModel):
+    """What `build.json` says. Keys that this version does not know are kept by their writers."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: str
+    sha256: str = Attribute(pattern=r"^[0-9a-f]{64}$")
+    """Of `model.gguf`."""
+    created: datetime
+    base: str
+    """What it was made from: a hub repository, or `scratch`."""
+    prompt: Literal["brief", "full"]
+    """`brief`: the lens and field names, for a build trained on them; `full`: an instruction."""
+    chat: Literal["starter", "gemma"]
+    """Turn markers; `starter` also numbers the sentences."""
+    text_mode: Literal["generate", "pointers", "skip"]
+    """How free text is answered: written, pointed at in the article, or not at all."""
+    text_tokens: int = Attribute(default=96, ge=8, le=1024)
+    """Longest written text, in tokens."""
+    n_ctx_train: int = Attribute(ge=128)
+    """Longest prompt and answer that the model was made for, in tokens."""
+    contracts: dict[str, KnownContract] | None = None
+    """Lens → contract that it was trained on; None: an instruct model that takes any."""
+    budget_tokens: int = Attribute(default=500, ge=32)
+    """Tokens of an article that it was trained to read."""
+    licence: str = "unknown"
+    scores: dict[str, Any] = {}
+
+
+@dataclass(frozen=True)
+class Build:
+    """A build that has a folder."""
+
+    folder: Path
+    manifest: Manifest
+
+    @property
+    def model_path(self) -> Path:
+        return self.folder / MODEL_FILE
+
+    @property
+    def name(self) -> str:
+        return self.manifest.name
+
+    @property
+    def style(self) -> PromptStyle:
+        return PromptStyle(self.manifest.prompt, self.manifest.chat)
+
+    def known_fields(self, lens: str, contract: Contract) -> tuple[str, ...]:
+        """Name the fields of a contract that this build can answer, in the order it learned.
+
+        A build trained on another version of the contract is only asked for the fields that it
+        was trained on and that the contract still has.
+        """
+        asked = tuple(field.name for field in contract.asked)
+        if self.manifest.contracts is None:
+            return asked
+        known = self.manifest.contracts.get(lens)
+        if known is None:
+            return ()
+        return tuple(name for name in known.fields if name in asked)
+
+
+def resolve_build(settings: Settings, name: str | None = None) -> Build:
+    """Find a build by name (shipped or pulled) or by path, and read its manifest.
+
+    Raises:
+        ConfigError: there is no such build, or its manifest or file cannot be used.
+    """
+    name = name or settings.inference.build
+    for folder in (settings.home / "models" / name, settings.models_dir / name, Path(name)):
+        if (folder / MANIFEST_FILE).is_file():
+            return load_build(folder)
+    known = ", ".join(build.name for build in list_builds(settings)) or "none"
+    raise ConfigError(
+        f"no build {name!r}: builds here are {known}; get one with 'newsmill models pull'"
+    )
+
+
+def list_builds(settings: Settings) -> list[Build]:
+    """List the usable builds; a pulled one hides a shipped one of the same name."""
+    found: dict[str, Build] = {}
+    for parent in (settings.home / "models", settings.models_dir):
+        for manifest in sorted(parent.glob(f"*/{MANIFEST_FILE}")):
+            try:
+                found.setdefault(manifest.parent.name, load_build(manifest.parent))
+            except ConfigError:
+                continue
+    return list(found.values())
+
+
+def load_build(folder: Path) -> Build:
+    """Read a build's manifest and look at its file's header; the checksum is `verify_build`'s."""
+    path = folder / MANIFEST_FILE
+    try:
+        manifest = Manifest.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ConfigError(f"{path}: {place or 'not JSON'}: {first['msg']}") from None
+    build = Build(folder, manifest)
+    check_header(build.model_path)
+    return build
+
+
+def verify_build(build: Build) -> None:
+    """Compare the file with its checksum.
+
+    Raises:
+        ConfigError: the file is not the one that the manifest names.
+    """
+    found = hash_file(build.model_path)
+    if found != build.manifest.sha256:
+        raise ConfigError(
+            f"{build.model_path}: damaged: its SHA-256 is {found[:12]}…, "
+            f"{MANIFEST_FILE} says {build.manifest.sha256[:12]}…; pull or build it again"
+        )
+
+
+def check_header(path: Path) -> None:
+    """Refuse a file that is no GGUF of a version that llama.cpp reads."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(8)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    version = int.from_bytes(head[4:8], "little")
+    if head[:4] != _MAGIC or len(head) < 8:
+        raise ConfigError(f"{path}: not a GGUF file; pull or build it again")
+    if not _OLDEST_VERSION <= version < 1 << 16:
+        raise ConfigError(f"{path}: GGUF version {version} cannot be read; convert it anew")
+
+
+def hash_file(path: Path) -> str:
+    """Give the SHA-256 of a file in hex."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()

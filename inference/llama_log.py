@@ -1,0 +1,36 @@
+"""llama.cpp's log: off the terminal, with its errors kept for whoever must explain a failure.
+
+The log is one for the whole process; so is what is kept here.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections import deque
+
+import llama_cpp
+
+_ERROR_LEVEL = 3
+"""GGML_LOG_LEVEL_ERROR, which the package does not export."""
+
+_complaints: deque[str] = deque(maxlen=16)
+
+
+def _listen(level: int, text: bytes, _data: ctypes.c_void_p) -> None:
+    if level == _ERROR_LEVEL:
+        _complaints.append(text.decode("utf-8", errors="replace").strip())
+
+
+_CALLBACK = llama_cpp.llama_log_callback(_listen)
+"""Kept here because llama.cpp holds a bare pointer to it."""
+
+
+def quiet_llama() -> None:
+    """Take the log off stderr and forget the errors so far."""
+    llama_cpp.llama_log_set(_CALLBACK, ctypes.c_void_p(0))
+    _complaints.clear()
+
+
+def last_complaint() -> str:
+    """Give the first error since the log was last emptied: the cause, not its echoes."""
+    return _complaints[0] if _complaints else "it gives no reason"
