@@ -14,9 +14,11 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
+from sqlalchemy.orm import Session
 
 from schemas.errors import ConfigError
 from store.database import Database
+from store.views import drop_views
 
 _ROOT = Path(__file__).resolve().parent.parent
 
@@ -24,23 +26,29 @@ _ROOT = Path(__file__).resolve().parent.parent
 def upgrade(database_url: str) -> None:
     """Run the missing steps in one transaction; harmless when there are none.
 
-    Raises ConfigError when the database was made by a later version.
+    Where there are some, the lenses' typed views go, and their owner makes them again: a table
+    cannot change below a view. Raises ConfigError when a later version made the database.
     """
-    with _connect(database_url) as connection:
-        _check_known(MigrationContext.configure(connection).get_current_revision())
-        command.upgrade(_config(connection), "head")
+    with _connect(database_url) as session:
+        present = _read_revision(session)
+        if present == head():
+            return
+        _check_known(present)
+        drop_views(session)
+        command.upgrade(_config(session.connection()), "head")
 
 
 def downgrade(database_url: str, revision: str) -> None:
     """Go back to a revision; `base` removes every table and all that is in it."""
-    with _connect(database_url) as connection:
-        command.downgrade(_config(connection), revision)
+    with _connect(database_url) as session:
+        drop_views(session)
+        command.downgrade(_config(session.connection()), revision)
 
 
 def current(database_url: str) -> str | None:
     """Say at which revision the database is; None before the first."""
-    with _connect(database_url) as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+    with _connect(database_url) as session:
+        return _read_revision(session)
 
 
 def head() -> str:
@@ -52,13 +60,17 @@ def head() -> str:
 
 
 @contextmanager
-def _connect(database_url: str) -> Iterator[Connection]:
+def _connect(database_url: str) -> Iterator[Session]:
     database = Database(database_url, name="newsmill-migrations")
     try:
         with database.begin() as session:
-            yield session.connection()
+            yield session
     finally:
         database.close()
+
+
+def _read_revision(session: Session) -> str | None:
+    return MigrationContext.configure(session.connection()).get_current_revision()
 
 
 def _check_known(revision: str | None) -> None:

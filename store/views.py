@@ -94,7 +94,7 @@ WHERE relkind = 'v' AND relnamespace = CAST(current_schema() AS regnamespace)
 
 
 def _find_views(session: Session) -> dict[str, str]:
-    return {name: comment for name, comment in execute(session, _OUR_VIEWS, mark=_MARK)}
+    return dict(tuple(row) for row in execute(session, _OUR_VIEWS, mark=_MARK))
 
 
 def _define(lens: Lens) -> sql.Composed:
