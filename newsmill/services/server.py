@@ -9,6 +9,7 @@ import signal
 import socket
 import time
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from enum import Enum
 from pathlib import Path
 from typing import ClassVar
@@ -82,8 +83,14 @@ class EmbeddedServer(ABC):
         for number in (self.stop_signal, signal.SIGQUIT, signal.SIGKILL):
             if self.process.end(number, STOP_PATIENCE_S):
                 log.info("service_stopped", service=self.name)
+                self._tidy()
                 return
         log.error("service_does_not_stop", service=self.name, pid=self.process.find_pid())
+
+    def _tidy(self) -> None:
+        """Remove the folder of the sockets with the last server; it may lie in /tmp."""
+        with suppress(OSError):
+            self.socket_path.parent.rmdir()
 
     def _clear_remains(self) -> None:
         """End what is left of a server that nobody can reach any more."""
