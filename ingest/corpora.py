@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, NamedTuple
 from ingest.batches import Item, Refused
 from ingest.dates import read_date
 from ingest.drafting import RawItem, make_draft
-from ingest.text import read_either
+from ingest.markup import read_either
 from schemas.articles import ArticleDraft
 
 MAX_LINE_BYTES = 10_000_000

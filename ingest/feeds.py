@@ -18,12 +18,15 @@ import feedparser
 from ingest.batches import Refused
 from ingest.dates import read_struct_time
 from ingest.drafting import RawItem, make_draft
-from ingest.text import ReadText, one_line, read_either, read_html, read_plain
+from ingest.markup import read_either, read_html
+from ingest.text import ReadText, one_line, read_plain
 from schemas.articles import ArticleDraft
 
 MAX_ITEMS = 500
 """Articles taken from one poll of one feed; a usual feed has 10 to 100."""
 MAX_TAGS = 20
+HARMLESS = (feedparser.NonXMLContentType, feedparser.CharacterEncodingOverride)
+"""Faults of the HTTP header only, which feedparser mends."""
 SHARED_URL_NOTE = "other entries of the feed have the same link: it does not identify this one"
 PARSER_FAULTS = (
     ArithmeticError,
@@ -73,9 +76,7 @@ def parse_feed(
 
 
 def _run_feedparser(body: bytes, url: str, content_type: str | None) -> Any:
-    headers = {"content-location": url}
-    if content_type:
-        headers["content-type"] = content_type
+    headers = {"content-location": url, "content-type": content_type or "application/xml"}
     # Sanitising and resolving would cost half of the time, for HTML of which only text is kept.
     return feedparser.parse(
         io.BytesIO(body),
@@ -104,7 +105,7 @@ def _notes(parsed: Any) -> list[str]:
         notes.append(f"the feed has {len(parsed.entries):,} entries: {MAX_ITEMS} were taken")
     if not parsed.entries:
         notes.append("the feed has no entries")
-    if parsed.bozo:
+    if parsed.bozo and not isinstance(parsed.bozo_exception, HARMLESS):
         notes.append(f"the feed is not well formed ({type(parsed.bozo_exception).__name__})")
     return notes
 

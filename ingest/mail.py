@@ -15,15 +15,17 @@ from email.header import decode_header
 from email.message import Message
 from email.parser import BytesParser
 from email.utils import parseaddr
+from typing import Any
 
 from ingest.batches import Refused
 from ingest.dates import read_date
 from ingest.drafting import RawItem, make_draft
-from ingest.text import MAX_LINKS, ReadText, one_line, read_html, read_plain
+from ingest.markup import read_all_html
+from ingest.text import MAX_LINKS, ReadText, one_line, read_plain
 from schemas.articles import ArticleDraft
 
 MAX_MAIL_BYTES = 20_000_000
-IDENTIFYING_HEADERS = ("From", "Subject", "Date", "Message-ID")
+IDENTIFYING_HEADERS = ("From", "To", "Subject", "Date", "Message-ID", "Received", "MIME-Version")
 MAX_PARTS = 200
 MAX_DEPTH = 30
 PARSER_FAULTS = (
@@ -100,18 +102,27 @@ def _raw_item(message: Message, where: str) -> RawItem:
 
 def read_header(message: Message, name: str) -> str:
     """Decode a header to one line, encoded words and raw 8-bit bytes alike; "" when absent."""
-    value = message.get(name)
+    value: Any = message.get(name)
     if value is None:
         return ""
+    # With raw 8-bit bytes in it the value is a Header, of which only its bytes are of use.
+    text = value if isinstance(value, str) else _join_words(decode_header(value))
     try:
-        pieces = decode_header(value)
+        return one_line(_join_words(decode_header(text)))
     except (HeaderParseError, ValueError):
-        pieces = [(str(value), None)]
-    return one_line("".join(_decode_piece(piece, charset) for piece, charset in pieces))
+        return one_line(text)
 
 
-def _decode_piece(piece: bytes | str, charset: str | None) -> str:
-    return piece if isinstance(piece, str) else decode_bytes(piece, charset)
+def _join_words(words: list[tuple[Any, str | None]]) -> str:
+    """Join encoded and plain words, which the parser strips of the space between them."""
+    text = ""
+    was_encoded = False
+    for word, charset in words:
+        piece = word if isinstance(word, str) else decode_bytes(word, charset)
+        is_encoded = charset is not None
+        text += " " + piece if text and is_encoded != was_encoded else piece
+        was_encoded = is_encoded
+    return text
 
 
 def decode_bytes(data: bytes, charset: str | None) -> str:
@@ -148,7 +159,7 @@ def _stated_in_html(data: bytes) -> str | None:
 
 def _fullest_body(parts: list[tuple[str, str]]) -> ReadText:
     """Read the HTML parts and the plain ones; the HTML wins unless it says clearly less."""
-    from_html = _join([read_html(text) for kind, text in parts if kind == "text/html"])
+    from_html = _join([read_all_html(text) for kind, text in parts if kind == "text/html"])
     from_plain = _join([read_plain(text) for kind, text in parts if kind == "text/plain"])
     return from_html if len(from_html.text) >= HTML_SHARE * len(from_plain.text) else from_plain
 
