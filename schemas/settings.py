@@ -138,6 +138,8 @@ class Settings(BaseSettings):
         env_nested_delimiter="__",
         env_file=".env",
         env_file_encoding="utf-8",
+        # Docker Compose reads the same file; variables of others in it are none of our business.
+        dotenv_filtering="match_prefix",
         extra="forbid",
         frozen=True,
         use_attribute_docstrings=True,

@@ -82,3 +82,14 @@ def test_root_keeps_its_data_in_var_lib() -> None:
 
 def test_other_programs_variables_are_no_concern() -> None:
     assert find_unknown_variables({"PATH": "/bin", "NEWSMILL_HOME": "/x"}) == []
+
+
+def test_variables_of_others_in_the_env_file_are_passed_over(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("POSTGRES_PASSWORD=x\nNEWSMILL_LOG__LEVEL=debug\n")
+    assert load_settings().log.level == "debug"
+
+
+def test_unknown_setting_in_the_env_file_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("NEWSMILL_LOG__LEVLE=debug\n")
+    with pytest.raises(ConfigError, match="NEWSMILL_LOG__LEVLE"):
+        load_settings()
