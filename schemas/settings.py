@@ -22,7 +22,7 @@ from pydantic import (
     model_validator,
 )
 from pydantic import Field as Attribute
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, SettingsConfigDict
 
 from schemas.errors import ConfigError
 
@@ -139,7 +139,7 @@ class Settings(BaseSettings):
         env_file=".env",
         env_file_encoding="utf-8",
         # Docker Compose reads the same file; variables of others in it are none of our business.
-        dotenv_filtering="match_prefix",
+        dotenv_filtering="only_existing",
         extra="forbid",
         frozen=True,
         use_attribute_docstrings=True,
@@ -178,7 +178,8 @@ def load_settings() -> Settings:
     Raises:
         ConfigError: one line per variable that is unknown or has a bad value.
     """
-    unknown = find_unknown_variables(dict(os.environ))
+    in_file = dict.fromkeys(DotEnvSettingsSource(Settings).env_vars, "")
+    unknown = find_unknown_variables({**os.environ, **in_file})
     if unknown:
         raise ConfigError(f"unknown setting {unknown[0]}: see .env.example for those there are")
     try:
@@ -212,11 +213,8 @@ def list_variables() -> dict[str, str]:
 def find_unknown_variables(environment: dict[str, str]) -> list[str]:
     """Give the NEWSMILL_ variables that mean nothing; pydantic itself passes them over."""
     known = {*list_variables(), f"{PREFIX}DATABASE_URL", f"{PREFIX}REDIS_URL", f"{PREFIX}SHARED"}
-    return sorted(
-        name
-        for name in environment
-        if name.upper().startswith(PREFIX) and name.upper() not in known
-    )
+    names = {name.upper() for name in environment}
+    return sorted(name for name in names - known if name.startswith(PREFIX))
 
 
 def _describe(error: ValidationError) -> list[str]:

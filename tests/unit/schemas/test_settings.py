@@ -90,6 +90,14 @@ def test_variables_of_others_in_the_env_file_are_passed_over(tmp_path: Path) -> 
 
 
 def test_unknown_setting_in_the_env_file_is_refused_by_name(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text("NEWSMILL_LOG__LEVLE=debug\n")
-    with pytest.raises(ConfigError, match="NEWSMILL_LOG__LEVLE"):
-        load_settings()
+    for unknown in ("NEWSMILL_LOG__LEVLE", "NEWSMILL_NONSENSE"):
+        (tmp_path / ".env").write_text(f"{unknown}=debug\n")
+        with pytest.raises(ConfigError, match=unknown):
+            load_settings()
+
+
+def test_url_in_the_env_file_may_carry_the_prefix(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("NEWSMILL_REDIS_URL=redis://host/1\n")
+    url = load_settings().redis_url
+    assert url is not None
+    assert url.get_secret_value() == "redis://host/1"
