@@ -1,0 +1,139 @@
+"""Claims of work, and what becomes of them: finished, failed or given back, never forgotten.
+
+    for claims in take(mill, stage, article_ids, limit=200):
+        with attempt(mill, claims):
+            …work, with no transaction open…
+            with mill.database.begin() as session:
+                …store…
+                finish(session, claims)
+
+An attempt is counted, and the count committed, before its work begins. This is the tasks' edge:
+the only place where every error is caught.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+
+import structlog
+from sqlalchemy.orm import Session
+
+from store import work
+from store.work import Claim
+from workers.journal import count, phase
+from workers.mill import Mill
+from workers.retry import RetryDecision, decide_retry
+from workers.shutdown import stop_sign
+
+log = structlog.get_logger(__name__)
+
+NoteFailure = Callable[[Session, int, str], None]
+"""Told of each failed claim, in the transaction that notes it: subject id, error in one line."""
+
+
+def take(
+    mill: Mill, stage: str, subject_ids: Collection[int] | None, *, limit: int
+) -> Iterator[list[Claim]]:
+    """Claim batch after batch until nothing is due or the worker is to stop.
+
+    Work that has failed before comes alone, so that its neighbours neither fail with it nor are
+    charged for it: see `store.work.claim`.
+    """
+    while not stop_sign.is_raised:
+        claims = claim(mill, stage, subject_ids, limit=limit)
+        if not claims:
+            return
+        yield claims
+
+
+def claim(
+    mill: Mill, stage: str, subject_ids: Collection[int] | None, *, limit: int
+) -> list[Claim]:
+    """Claim up to `limit` rows in a transaction of its own."""
+    with phase("claim"), mill.database.begin() as session:
+        claims = work.claim(
+            session, stage, limit=limit, lease=mill.settings.queue.lease, subject_ids=subject_ids
+        )
+    count(claimed=len(claims))
+    return claims
+
+
+@contextmanager
+def attempt(
+    mill: Mill, claims: Collection[Claim], *, on_failure: NoteFailure | None = None
+) -> Iterator[None]:
+    """Run the body as one attempt at the claims; an error ends it and is noted with them.
+
+    A body that the worker's stop interrupts (SystemExit) gives the attempt back. `claims` may
+    change meanwhile; an error that meets none of them is the task's own and is passed on.
+    """
+    try:
+        yield
+    except Exception as error:  # The task's edge.
+        if not claims:
+            raise
+        fail(mill, claims, error, on_failure=on_failure)
+    except BaseException:
+        give_back(mill, claims)
+        raise
+
+
+def fail(
+    mill: Mill,
+    claims: Collection[Claim],
+    error: Exception,
+    *,
+    on_failure: NoteFailure | None = None,
+) -> None:
+    """Let failed claims wait for their next attempt, or bury them as dead letters."""
+    trace = "".join(traceback.format_exception(error))
+    described = describe_error(error)
+    with mill.database.begin() as session:
+        for failed in claims:
+            decision = _decide(mill, failed, error)
+            _log_failure(failed, decision, described)
+            reason = f"{described} ({decision.reason})"
+            work.fail(session, [failed], retry_in=decision.delay, error=reason, traceback=trace)
+            if on_failure:
+                on_failure(session, failed.subject_id, described)
+    count(failed=len(claims))
+
+
+def give_back(mill: Mill, claims: Collection[Claim]) -> None:
+    """Return claims that were not worked on, with their attempt."""
+    if claims:
+        with mill.database.begin() as session:
+            work.release(session, list(claims))
+        count(given_back=len(claims))
+
+
+def _decide(mill: Mill, failed: Claim, error: Exception) -> RetryDecision:
+    queue = mill.settings.queue
+    return decide_retry(
+        error,
+        failed.attempts,
+        max_attempts=queue.max_attempts,
+        first_delay=queue.retry_first,
+        longest_delay=queue.retry_longest,
+        seed=failed.subject_id,
+    )
+
+
+def _log_failure(failed: Claim, decision: RetryDecision, error: str) -> None:
+    log.warning(
+        "attempt_failed",
+        stage=failed.stage,
+        subject_id=failed.subject_id,
+        lens=failed.lens or None,
+        attempts=failed.attempts,
+        is_dead=decision.is_dead,
+        error=error,
+    )
+
+
+def describe_error(error: Exception) -> str:
+    """Name an error in one line; a longer text may quote an article."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__

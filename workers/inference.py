@@ -1,0 +1,29 @@
+"""The task of the queue `inference`: wake up, and read together all that waits.
+
+The ids of a message only say that there is work. What is read is claimed from Postgres, most
+urgent first, while sequences of the batch are free.
+"""
+
+from __future__ import annotations
+
+from workers.app import app
+from workers.mill import get_mill
+from workers.queues import INFERENCE, TASKS
+from workers.sending import send
+from workers.stretch import Slice, Stretch
+
+
+@app.task(name=TASKS[INFERENCE])
+def analyse(article_ids: list[int]) -> None:
+    """Read articles for a slice of time; if more wait then, a new message asks for the next."""
+    mill = get_mill()
+    analyst = mill.analyst
+    within = Slice(mill.settings.inference.slice)
+    while not within.is_over:
+        stretch = Stretch(mill, within)
+        with stretch.attempt():
+            for request, completion in analyst.analyse(stretch.requests()):
+                stretch.save(request, completion)
+        if stretch.is_empty:
+            return
+    send(mill.settings, {INFERENCE: article_ids})

@@ -1,0 +1,114 @@
+"""What the tasks of one process work with: settings, database, rules, client, model.
+
+Each part is opened when it is first asked for, so after the fork: neither database connections
+nor llama.cpp's threads survive one, and a worker holds only what its own queue needs.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from celery.signals import worker_process_shutdown
+
+from schemas.errors import ConfigError
+from schemas.lens import Lens, load_lenses
+from schemas.settings import Settings, load_settings
+from store.database import Database
+
+if TYPE_CHECKING:
+    from inference.analyst import Analyst
+
+    from ingest.http import HttpClient
+    from ingest.screening import Screener
+
+BYTES_PER_MB = 1_000_000
+
+
+class Mill:
+    """The parts of one process. Tasks get it from `get_mill`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def database(self) -> Database:
+        """A small pool of connections."""
+        url = self.settings.database_url
+        if url is None:
+            raise ConfigError("DATABASE_URL is not set, and a worker does not start a server")
+        return Database(url.get_secret_value(), name="newsmill-worker")
+
+    @cached_property
+    def lenses(self) -> dict[str, Lens]:
+        """The lenses in use, by name."""
+        return load_lenses_in_use(self.settings)
+
+    @cached_property
+    def http(self) -> HttpClient:
+        """The client that fetches feeds."""
+        from ingest.http import HttpClient
+
+        ingest = self.settings.ingest
+        return HttpClient(
+            user_agent=ingest.user_agent,
+            timeout_s=ingest.timeout_s,
+            max_body_bytes=int(ingest.max_body_mb * BYTES_PER_MB),
+        )
+
+    @cached_property
+    def screener(self) -> Screener:
+        """The compiled rules of the lenses in use."""
+        from ingest.screening import Screener
+
+        prefilter = self.settings.prefilter
+        return Screener(
+            self.lenses.values(), chars=prefilter.chars, audit_rate=prefilter.audit_rate
+        )
+
+    @cached_property
+    def analyst(self) -> Analyst:
+        """The build in use, loaded: a fraction of a second for the starter, more for others."""
+        from inference.analyst import Analyst
+
+        from inference.builds import resolve_build
+
+        return Analyst(resolve_build(self.settings), self.settings.inference)
+
+    def close(self) -> None:
+        """Close what was opened."""
+        opened = vars(self)
+        for name in ("analyst", "http", "database"):
+            if name in opened:
+                opened.pop(name).close()
+
+
+def load_lenses_in_use(settings: Settings) -> dict[str, Lens]:
+    """Read the lenses that the settings name, or all; ConfigError for a name without a lens."""
+    lenses = load_lenses(settings.lenses_dir)
+    if settings.lenses is None:
+        return lenses
+    unknown = sorted(set(settings.lenses) - set(lenses))
+    if unknown:
+        raise ConfigError(
+            f"NEWSMILL_LENSES names {unknown[0]!r}, which is not in {settings.lenses_dir}; "
+            f"there are: {', '.join(lenses)}"
+        )
+    return {name: lenses[name] for name in settings.lenses}
+
+
+_mill: Mill | None = None
+
+
+def get_mill() -> Mill:
+    """Return this process's mill, made on the first call."""
+    global _mill  # noqa: PLW0603  # One to a process, and not before the fork.
+    if _mill is None:
+        _mill = Mill(load_settings())
+    return _mill
+
+
+@worker_process_shutdown.connect
+def _close_mill(**_: Any) -> None:
+    if _mill is not None:
+        _mill.close()

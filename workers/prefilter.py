@@ -1,0 +1,40 @@
+"""The task of the queue `prefilter`: screen articles for every lens, send on what is kept."""
+
+from __future__ import annotations
+
+from ingest.screening import Decision
+from store import articles, screenings, work
+from workers.app import app
+from workers.attempts import attempt, take
+from workers.journal import count, phase
+from workers.mill import get_mill
+from workers.queues import INFERENCE, PREFILTER, TASKS
+from workers.sending import send
+
+
+@app.task(name=TASKS[PREFILTER])
+def screen(article_ids: list[int]) -> None:
+    """Screen those of the articles that still wait for it."""
+    mill = get_mill()
+    for claims in take(mill, PREFILTER, article_ids, limit=mill.settings.prefilter.batch):
+        with attempt(mill, claims):
+            claimed_ids = [claim.subject_id for claim in claims]
+            with phase("load"), mill.database.begin() as session:
+                found = articles.load(session, claimed_ids, opening=mill.settings.prefilter.chars)
+            with phase("screen"):
+                decided = [
+                    (each.article_id, one) for each in found for one in mill.screener.screen(each)
+                ]
+            going_on = [(article_id, one.lens) for article_id, one in decided if goes_on(one)]
+            with phase("store"), mill.database.begin() as session:
+                screenings.save(session, decided)
+                work.enqueue(session, INFERENCE, going_on)
+                work.finish(session, claims)
+            kept_ids = sorted({article_id for article_id, _ in going_on})
+            count(screened=len(found), kept=len(kept_ids))
+            send(mill.settings, {INFERENCE: kept_ids})
+
+
+def goes_on(decision: Decision) -> bool:
+    """Whether the model is to read the article: it is kept, or drawn as an audit of the drops."""
+    return decision.decision == "keep" or decision.audit

@@ -1,0 +1,33 @@
+"""The names that a message can be sent to: one queue and one task for each stage."""
+
+from __future__ import annotations
+
+INGEST = "ingest"
+PREFILTER = "prefilter"
+INFERENCE = "inference"
+RECONSTRUCT = "reconstruct"
+TICK = "tick"
+
+STAGES = (INGEST, PREFILTER, INFERENCE, RECONSTRUCT)
+"""In the order in which an article passes them; also the values of `work.stage`."""
+
+QUEUES = (*STAGES, TICK)
+
+TASKS = {
+    INGEST: "ingest.poll_source",
+    PREFILTER: "prefilter.screen",
+    INFERENCE: "inference.analyse",
+    RECONSTRUCT: "reconstruct.rebuild",
+    TICK: "tick.sweep",
+}
+"""The task that each queue carries. The name's first part is its queue."""
+
+
+def consumed_by(stage: str) -> tuple[str, ...]:
+    """Return the queues that the worker of a stage listens to.
+
+    The tick rides along with the stages whose tasks are short, so that no worker is needed for
+    it alone and one dead worker does not stop it. Inference is left out: a tick would wait there
+    for minutes.
+    """
+    return (stage,) if stage == INFERENCE else (stage, TICK)

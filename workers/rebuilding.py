@@ -1,0 +1,56 @@
+"""From stored completions to stored analyses: for the reconstruct task and for all of history.
+
+Only moves rows; what a stream says, `schemas.analyses.rebuild` decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from schemas.analyses import rebuild
+from schemas.errors import PermanentError
+from schemas.fields import ParseContext
+from schemas.lens import Lens
+from store import articles, completions
+from store.analyses import Analysis
+from store.articles import StoredArticle
+from store.completions import StoredCompletion
+from store.database import Database
+
+
+def rebuild_stored(
+    database: Database, completion_ids: Collection[int], lenses: Mapping[str, Lens]
+) -> list[Analysis]:
+    """Read completions and their articles, and rebuild the analyses; writes nothing.
+
+    Raises PermanentError when a completion is of a lens that is not in use.
+    """
+    with database.begin() as session:
+        stored = completions.load(session, completion_ids)
+        found = articles.load(session, {each.article_id for each in stored})
+    by_id = {article.article_id: article for article in found}
+    return [_rebuild_one(each, by_id[each.article_id], lenses) for each in stored]
+
+
+def _rebuild_one(
+    stored: StoredCompletion, article: StoredArticle, lenses: Mapping[str, Lens]
+) -> Analysis:
+    lens = lenses.get(stored.completion.lens)
+    if lens is None:
+        raise PermanentError(
+            f"the lens {stored.completion.lens!r} is not in use", completion_id=stored.completion_id
+        )
+    built = rebuild(stored.completion, lens, ParseContext(article.text, article.links))
+    return Analysis(
+        article_id=stored.article_id,
+        lens=built.lens,
+        lens_version=built.lens_version,
+        status=built.status,
+        completion_id=stored.completion_id,
+        values=built.values,
+        confidences=built.confidences,
+        notes=built.notes,
+        score=built.score,
+        tier=built.tier,
+        reason=built.reason,
+    )

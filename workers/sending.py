@@ -1,0 +1,52 @@
+"""Messages: which ids, to which queue, in portions. Sent after the commit, lost without harm.
+
+A message says "look here" and no more. It expires when the sweep would send it again, so that
+however slow a stage is, its queue holds about one live message for each thing that waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import structlog
+from celery import current_app
+from kombu.exceptions import OperationalError
+
+from schemas.settings import Settings
+from workers.queues import INGEST, PREFILTER, STAGES, TASKS
+
+log = structlog.get_logger(__name__)
+
+PORTION = 100
+"""Ids to a message: enough to make its cost negligible, few enough for several workers to share."""
+
+
+def send(settings: Settings, messages: Mapping[str, Sequence[int]]) -> bool:
+    """Send ids to the queues of their stages; False when Redis could not be reached.
+
+    Then the rows wait for the sweep, which sends again what nobody has claimed.
+    """
+    expires_s = settings.queue.resend_after.total_seconds()
+    try:
+        for stage, arguments in plan_messages(settings, messages):
+            current_app.send_task(
+                TASKS[stage], args=[arguments], queue=stage, expires=expires_s, ignore_result=True
+            )
+    except OperationalError as error:
+        log.warning("message_not_sent", error=str(error), stages=sorted(messages))
+        return False
+    return True
+
+
+def plan_messages(
+    settings: Settings, messages: Mapping[str, Sequence[int]]
+) -> Iterator[tuple[str, int | list[int]]]:
+    """Cut ids into the arguments of single messages: one source, or a portion of the others."""
+    for stage in STAGES:
+        subject_ids = list(messages.get(stage, ()))
+        if stage == INGEST:
+            yield from ((stage, source_id) for source_id in subject_ids)
+            continue
+        size = settings.prefilter.batch if stage == PREFILTER else PORTION
+        for start in range(0, len(subject_ids), size):
+            yield stage, subject_ids[start : start + size]
