@@ -48,7 +48,7 @@ def canonical_name(name: str) -> str:
 
 def public_version(version: str) -> str:
     """Drop a local part such as `+cpu`, which only the index that built it knows."""
-    return version.split("+")[0]
+    return version.partition("+")[0]
 
 
 def main(arguments: list[str]) -> None:
