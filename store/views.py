@@ -40,9 +40,9 @@ _FIXED_COLUMNS = {
 _TYPED = {
     "text": sql.SQL("CASE jsonb_typeof({0}) WHEN 'string' THEN {0} #>> '{{}}' END"),
     "boolean": sql.SQL("CASE jsonb_typeof({0}) WHEN 'boolean' THEN CAST({0} AS boolean) END"),
-    # The path proves type and range before the cast is tried.
+    # The path proves type and range before the cast is tried; `strict`: no look into arrays.
     "integer": sql.SQL(
-        'CASE WHEN jsonb_path_exists({0}, \'$ ? (@.type() == "number" && @ == @.floor()'
+        'CASE WHEN jsonb_path_exists({0}, \'strict $ ? (@.type() == "number" && @ == @.floor()'
         " && @ >= -2147483648 && @ <= 2147483647)') THEN CAST({0} AS integer) END"
     ),
     "text[]": sql.SQL(

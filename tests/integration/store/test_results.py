@@ -1,0 +1,132 @@
+"""What the stages leave behind, stored once, however often it is stored."""
+
+from __future__ import annotations
+
+import pytest
+
+from schemas.errors import ConfigError
+from store import analyses, builds, completions, screenings
+from store.analyses import Analysis
+from store.database import Database
+from tests.integration.store.rows import Decision, add_articles, make_completion, read
+
+
+def test_screenings_of_many_articles_and_lenses_are_stored(
+    database: Database, source_id: int
+) -> None:
+    ids = add_articles(database, source_id, 50)
+    lenses = ("editorial", "newsletter", "ai_industry", "sustainability_tech")
+    decided = [(article_id, Decision(lens=lens)) for article_id in ids for lens in lenses]
+    for _ in range(2):
+        with database.begin() as session:
+            screenings.save(session, decided)
+    assert read(database, "SELECT count(*) FROM screening") == [(200,)]
+
+
+def test_later_decision_replaces_the_earlier_one(database: Database, source_id: int) -> None:
+    (article_id,) = add_articles(database, source_id, 1)
+    by_default = Decision(decision="drop", rule_id=None, span=None, matched_text=None, audit=True)
+    for decision in (Decision(matched_text="a\x00b"), by_default):
+        with database.begin() as session:
+            screenings.save(session, [(article_id, decision)])
+    columns = "decision, rule_id, span_start, span_end, matched, audit"
+    assert read(database, f"SELECT {columns} FROM screening") == [
+        ("drop", None, None, None, None, True)
+    ]
+
+
+def test_completion_comes_back_as_it_was(database: Database, source_id: int) -> None:
+    (article_id,) = add_articles(database, source_id, 1)
+    given = make_completion(left_out=("summary", 'odd, "name"'))
+    with database.begin() as session:
+        (completion_id,) = completions.save(session, [(article_id, given)])
+    with database.begin() as session:
+        (stored,) = completions.load(session, [completion_id])
+    assert (stored.article_id, stored.completion) == (article_id, given)
+
+
+def test_same_build_answering_again_replaces_its_completion(
+    database: Database, source_id: int
+) -> None:
+    (article_id,) = add_articles(database, source_id, 1)
+    with database.begin() as session:
+        first = completions.save(session, [(article_id, make_completion())])
+        again = completions.save(session, [(article_id, make_completion(stream="Sports\x00"))])
+        other = completions.save(session, [(article_id, make_completion(build="other"))])
+    assert first == again != other
+    assert read(database, "SELECT stream FROM completion ORDER BY id") == [
+        ("Sports",),
+        ("Politics ||| 4",),
+    ]
+
+
+def test_history_is_the_last_completion_of_each_article_and_lens(
+    database: Database, source_id: int
+) -> None:
+    one, two = add_articles(database, source_id, 2)
+    saved = []
+    for article_id, changes in (
+        (one, {"build": "old"}),
+        (one, {"build": "new"}),
+        (one, {"lens": "newsletter"}),
+        (two, {}),
+    ):
+        with database.begin() as session:
+            saved += completions.save(session, [(article_id, make_completion(**changes))])
+    with database.begin() as session:
+        assert sorted(completions.list_latest(session)) == saved[1:]
+        assert completions.list_latest(session, lens="newsletter") == [saved[2]]
+
+
+def test_analysis_is_replaced_and_shown_with_its_article(
+    database: Database, source_id: int
+) -> None:
+    (article_id,) = add_articles(database, source_id, 1)
+    with database.begin() as session:
+        (completion_id,) = completions.save(session, [(article_id, make_completion())])
+    rejected = Analysis(article_id, "editorial", 1, "rejected", completion_id, reason="empty")
+    complete = Analysis(
+        article_id,
+        "editorial",
+        1,
+        "complete",
+        completion_id,
+        values={"category": "Politics\x00", "sentiment": 4},
+        confidences={"category": 0.9},
+        notes={"sentiment": "cut"},
+        score=4.0,
+        tier="balanced",
+    )
+    for analysis in (rejected, complete):
+        with database.begin() as session:
+            analyses.save(session, [analysis])
+    with database.begin() as session:
+        (shown,) = analyses.list_latest(session, lens="editorial")
+        assert analyses.list_latest(session, lens="newsletter") == []
+    assert (shown.title, shown.build, shown.status) == ("Title 0", "starter", "complete")
+    assert (shown.values, shown.reason) == ({"category": "Politics", "sentiment": 4}, None)
+    assert (shown.score, shown.tier, shown.confidences) == (4.0, "balanced", {"category": 0.9})
+
+
+def test_one_build_is_live(database: Database) -> None:
+    with database.begin() as session:
+        assert builds.find_live(session) is None
+        builds.register(session, "a", "00", {"base": "gemma"})
+        builds.register(session, "a", "01", {"base": "gemma"})
+        builds.register(session, "b", "02", {})
+    for name in ("b", "a", "a"):
+        with database.begin() as session:
+            builds.set_live(session, name)
+            assert builds.find_live(session) == name
+    assert read(database, "SELECT name, sha256, live FROM build ORDER BY name") == [
+        ("a", "01", True),
+        ("b", "02", False),
+    ]
+
+
+def test_unknown_build_does_not_go_live(database: Database) -> None:
+    with (
+        pytest.raises(ConfigError, match="no build 'x' in this database; there are: none"),
+        database.begin() as session,
+    ):
+        builds.set_live(session, "x")

@@ -1,0 +1,73 @@
+"""Sources: due when their interval is over, once."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from schemas.errors import PermanentError
+from store import sources
+from store.database import Database
+from tests.integration.store.rows import HOUR, read, states
+
+
+def add(database: Database, location: str, **options: object) -> int:
+    with database.begin() as session:
+        return sources.upsert(session, kind="feed", location=location, **options)  # type: ignore[arg-type]
+
+
+def enqueue_due(database: Database) -> list[int]:
+    with database.begin() as session:
+        return sources.enqueue_due(session)
+
+
+def test_same_source_again_is_one_row_with_the_new_settings(database: Database) -> None:
+    first = add(database, "https://a.example/feed", name="A", settings={"x": 1})
+    again = add(database, "https://a.example/feed", name="B", settings={"x": 2})
+    with database.begin() as session:
+        (stored,) = sources.list_all(session)
+    assert (first, stored.name, stored.settings) == (again, "B", {"x": 2})
+
+
+def test_source_with_an_interval_is_polled_at_once_and_then_when_due(database: Database) -> None:
+    source_id = add(database, "https://a.example/feed", interval=HOUR)
+    assert enqueue_due(database) == [source_id]
+    assert enqueue_due(database) == []
+    assert states(database) == [(source_id, "waiting", 0)]
+    waits = "SELECT next_due_at - now() > interval '59 minutes' FROM source"
+    assert read(database, waits) == [(True,)]
+
+
+def test_source_without_an_interval_is_never_due(database: Database) -> None:
+    add(database, "/corpus.jsonl")
+    assert enqueue_due(database) == []
+
+
+def test_four_ticks_at_once_poll_each_source_once(database: Database) -> None:
+    added = [add(database, f"https://a.example/{n}", interval=HOUR) for n in range(40)]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: enqueue_due(database), range(4)))
+    assert sorted(source_id for each in found for source_id in each) == added
+
+
+def test_polls_are_recorded(database: Database) -> None:
+    source_id = add(database, "https://a.example/feed")
+    with database.begin() as session:
+        sources.record_failure(session, source_id, "no route\x00 to host")
+        sources.record_failure(session, source_id, "timed out")
+        failing = sources.load(session, source_id)
+    with database.begin() as session:
+        sources.save_cursor(session, source_id, {"etag": "abc"})
+        sources.record_success(session, source_id)
+    with database.begin() as session:
+        mended = sources.load(session, source_id)
+    assert (failing.failures, failing.last_error) == (2, "timed out")
+    assert (mended.failures, mended.last_error, mended.cursor) == (0, None, {"etag": "abc"})
+    assert mended.last_polled_at is not None
+
+
+def test_source_that_is_gone_is_a_permanent_error(database: Database) -> None:
+    with pytest.raises(PermanentError) as caught, database.begin() as session:
+        sources.load(session, 404)
+    assert caught.value.source_id == 404
