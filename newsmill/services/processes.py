@@ -16,10 +16,9 @@ from pathlib import Path
 
 import psutil
 
+from newsmill.logfiles import open_log, read_tail, rotate_log
 from newsmill.services.account import Account, clean_environment
 from newsmill.services.locks import open_lock, try_lock
-
-LARGEST_LOG_BYTES = 8_000_000
 
 PROGRAM_NAMES = ("postgres", "valkey", "redis")
 
@@ -54,25 +53,24 @@ class ServerProcess:
 
     def spawn(self, command: list[str], **extra_environment: str) -> None:
         """Start the server so that our terminal's Ctrl-C does not reach it."""
-        _rotate(self._log)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
-        log, lock = os.open(self._log, flags, 0o600), open_lock(self._lock)
+        rotate_log(self._log)
+        lock = open_lock(self._lock)
         try:
             try_lock(lock)
-            self._child = subprocess.Popen(
-                command,
-                cwd="/",
-                env=clean_environment() | extra_environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                pass_fds=[lock],
-                start_new_session=True,
-                umask=0o077,
-                **self._account.identity(),
-            )
+            with open_log(self._log) as log:
+                self._child = subprocess.Popen(
+                    command,
+                    cwd="/",
+                    env=clean_environment() | extra_environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    pass_fds=[lock],
+                    start_new_session=True,
+                    umask=0o077,
+                    **self._account.identity(),
+                )
         finally:
-            os.close(log)
             os.close(lock)
 
     def has_ended(self) -> bool:
@@ -117,11 +115,7 @@ class ServerProcess:
 
     def read_last_words(self, lines: int = 6) -> str:
         """Return the end of the log on one line, for an error message."""
-        try:
-            text = self._log.read_text(errors="replace")[-4000:]
-        except OSError:
-            return ""
-        return " / ".join(line.strip() for line in text.splitlines()[-lines:] if line.strip())
+        return " / ".join(line.strip() for line in read_tail(self._log, lines))
 
 
 def read_pid(pid_file: Path) -> int | None:
@@ -131,8 +125,3 @@ def read_pid(pid_file: Path) -> int | None:
     except (OSError, ValueError):
         return None
     return pid if pid > 0 else None
-
-
-def _rotate(log: Path) -> None:
-    if log.exists() and log.stat().st_size > LARGEST_LOG_BYTES:
-        log.replace(log.with_suffix(".log.1"))

@@ -52,7 +52,7 @@ def test_last_words_come_from_the_end_of_the_log(tmp_path: Path) -> None:
     assert process.read_last_words() == ""
     process.spawn(["/bin/sh", "-c", "echo first; echo; echo no space left >&2"])
     assert process.wait_until_gone(10)
-    assert process.read_last_words(lines=2) == "no space left"
+    assert process.read_last_words(lines=2) == "first / no space left"
 
 
 def test_user_is_the_last_once_the_others_have_left(tmp_path: Path) -> None:

@@ -1,0 +1,54 @@
+"""`newsmill doctor`: look at everything the mill needs, and say how to mend what is wrong."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from newsmill.doctor.check import Check
+
+EXIT_CODES = {"ok": 0, "warn": 3, "fail": 1}
+
+COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
+
+
+def command(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Check settings, machine, servers and model, and say how to mend what is wrong.
+
+    Exit code 0: all is well; 3: it works, but something needs attention; 1: it cannot work.
+    """
+    from rich.console import Console
+
+    from newsmill.doctor.check import find_worst
+    from newsmill.doctor.examination import examine
+
+    with Console(stderr=True).status("Looking at everything …"):
+        checks = list(examine())
+    worst = find_worst(checks)
+    if as_json:
+        report = {"status": worst, "checks": [asdict(check) for check in checks]}
+        typer.echo(json.dumps(report, indent=2))
+    else:
+        _print_table(checks)
+    raise typer.Exit(EXIT_CODES[worst])
+
+
+def _print_table(checks: list[Check]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("check", "", "found")
+    if any(check.mend for check in checks):
+        table.add_column("to mend it")
+    for check in checks:
+        status = Text(check.status, style=COLOURS[check.status])
+        cells = [Text(check.detail), Text(check.mend)][: len(table.columns) - 2]
+        table.add_row(check.name, status, *cells)
+    Console().print(table)

@@ -1,0 +1,148 @@
+"""Gather the facts that the verdicts rest on. Changes nothing but what the first start makes.
+
+The private servers are started for the time of the examination unless they run already: that
+they can be is the best news about them.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import redis
+from pydantic import SecretStr
+
+from inference.builds import resolve_build, verify_build
+from inference.cpu import parse_features, usable_cores
+from newsmill.doctor import machine, servers
+from newsmill.doctor.check import Check, fail, ok
+from newsmill.services.launcher import Services
+from schemas.errors import ConfigError, NewsmillError
+from schemas.lens import load_lenses
+from schemas.settings import Settings, load_settings
+from store import migrations
+from store.database import Database
+from store.server import ServerFacts, read_server_facts
+
+CPUINFO = Path("/proc/cpuinfo")
+
+REDIS_TIMEOUT_S = 5.0
+
+
+def examine() -> Iterator[Check]:
+    """Check everything, cheap things first; each result as soon as it is there."""
+    try:
+        settings = load_settings()
+    except ConfigError as error:
+        yield fail("settings", str(error))
+        return
+    yield ok("settings", "every variable is known and valid")
+    yield _guarded("lenses", lambda: _look_at_lenses(settings))
+    yield _look_at_home(settings.home)
+    yield machine.judge_disk(_free_bytes(settings.home), str(settings.home))
+    yield machine.judge_cores(usable_cores(), os.cpu_count() or 1, settings.inference.threads)
+    yield _look_at_processor()
+    yield _guarded("model", lambda: _look_at_build(settings))
+    yield from _look_at_servers(settings)
+
+
+def _guarded(name: str, look: Callable[[], Check]) -> Check:
+    """Turn an expected error, whose message says how to mend it, into a failed check."""
+    try:
+        return look()
+    except NewsmillError as error:
+        return fail(name, str(error))
+
+
+def _look_at_lenses(settings: Settings) -> Check:
+    lenses = load_lenses(settings.lenses_dir)
+    wanted = settings.lenses if settings.lenses is not None else tuple(lenses)
+    if missing := set(wanted) - set(lenses):
+        raise ConfigError(
+            f"NEWSMILL_LENSES names {', '.join(sorted(missing))}, not found in "
+            f"{settings.lenses_dir}; there are {', '.join(lenses)}"
+        )
+    return ok("lenses", ", ".join(f"{name} v{lenses[name].version}" for name in wanted))
+
+
+def _look_at_home(home: Path) -> Check:
+    folder = _nearest_folder(home)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        mend = "give it to this user, or set NEWSMILL_HOME to another folder"
+        return fail("home", f"{folder} cannot be written", mend)
+    return ok("home", f"{home} can be written")
+
+
+def _look_at_processor() -> Check:
+    try:
+        from inference.engine import system_info
+    except (ImportError, OSError, RuntimeError) as error:  # Its shared library does not load.
+        return fail("processor", f"llama.cpp cannot be loaded: {error}", machine.REBUILD)
+    flags = CPUINFO.read_text() if CPUINFO.exists() else ""
+    return machine.judge_features(machine.read_cpu_flags(flags), parse_features(system_info()))
+
+
+def _look_at_build(settings: Settings) -> Check:
+    build = resolve_build(settings)
+    verify_build(build)
+    megabytes = build.model_path.stat().st_size / 10**6
+    return ok("model", f"{build.name}, {megabytes:.1f} MB, its checksum is right")
+
+
+def _look_at_servers(settings: Settings) -> Iterator[Check]:
+    try:
+        services = Services.start(settings)
+    except NewsmillError as error:
+        yield fail("services", str(error))
+        yield machine.judge_clock(datetime.now(UTC), None)
+        return
+    with services:
+        yield from _look_at_postgres(services.database_url, settings.database_url)
+        yield _look_at_redis(services.redis_url, is_ours=settings.redis_url is None)
+
+
+def _look_at_postgres(url: str, given: SecretStr | None) -> Iterator[Check]:
+    is_ours = given is None
+    try:
+        facts, now = _ask_postgres(url)
+    except NewsmillError as error:
+        yield fail("postgres", str(error), "" if is_ours else "check DATABASE_URL")
+        yield machine.judge_clock(datetime.now(UTC), None)
+        return
+    yield servers.judge_postgres(facts, is_ours=is_ours)
+    yield _guarded(
+        "migrations",
+        lambda: servers.judge_migrations(
+            migrations.current(url), migrations.head(), is_ours=is_ours
+        ),
+    )
+    yield machine.judge_clock(now, facts.now)
+
+
+def _ask_postgres(url: str) -> tuple[ServerFacts, datetime]:
+    database = Database(url, name="newsmill-doctor")
+    try:
+        with database.begin() as session:
+            return read_server_facts(session), datetime.now(UTC)
+    finally:
+        database.close()
+
+
+def _look_at_redis(url: str, *, is_ours: bool) -> Check:
+    limits = {"socket_timeout": REDIS_TIMEOUT_S, "socket_connect_timeout": REDIS_TIMEOUT_S}
+    try:
+        with redis.Redis.from_url(url, **limits) as client:
+            return servers.judge_redis(client.info(), is_ours=is_ours)
+    except (redis.RedisError, ValueError) as error:
+        return fail("redis", f"it does not answer: {error}", "" if is_ours else "check REDIS_URL")
+
+
+def _nearest_folder(path: Path) -> Path:
+    return next(folder for folder in (path, *path.absolute().parents) if folder.is_dir())
+
+
+def _free_bytes(path: Path) -> int:
+    return shutil.disk_usage(_nearest_folder(path)).free

@@ -1,0 +1,100 @@
+"""Verdicts on the machine: processor, cores, disk, clock. All from facts that are given."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from newsmill.doctor.check import Check, fail, ok, warn
+
+GIGABYTE = 10**9
+
+LEAST_DISK_BYTES = 1 * GIGABYTE
+"""Postgres stops when its disk is full."""
+
+SCARCE_DISK_BYTES = 5 * GIGABYTE
+
+FIRST_PLAUSIBLE = datetime(2026, 1, 1, tzinfo=UTC)
+"""Before this software was written."""
+
+LARGEST_SKEW = timedelta(seconds=5)
+
+CPU_FLAGS = {
+    "avx2": "AVX2",
+    "fma": "FMA",
+    "f16c": "F16C",
+    "avx_vnni": "AVX_VNNI",
+    "avx512f": "AVX512",
+    "avx512_vnni": "AVX512_VNNI",
+    "avx512_bf16": "AVX512_BF16",
+    "asimddp": "DOTPROD",
+    "i8mm": "MATMUL_INT8",
+}
+"""The kernel's names for instruction sets, and llama.cpp's."""
+
+REBUILD = "compile it on this machine: make clean install"
+
+
+def read_cpu_flags(cpuinfo: str) -> frozenset[str]:
+    """Read from /proc/cpuinfo what the first core can do, in llama.cpp's words."""
+    for line in cpuinfo.splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() in ("flags", "Features"):
+            return frozenset(CPU_FLAGS[flag] for flag in value.split() if flag in CPU_FLAGS)
+    return frozenset()
+
+
+def judge_features(machine: frozenset[str], compiled: frozenset[str]) -> Check:
+    """Compare what the processor can do with what llama.cpp was compiled for."""
+    known = compiled & frozenset(CPU_FLAGS.values())
+    used = ", ".join(sorted(known)) or "no fast instructions"
+    if not machine:
+        return ok("processor", f"llama.cpp uses {used}; this system does not say what it has")
+    if alien := known - machine:
+        detail = f"llama.cpp was compiled for {_join(alien)}, which this processor lacks"
+        return fail("processor", detail, REBUILD)
+    if unused := machine - known:
+        detail = f"llama.cpp leaves {_join(unused)} unused, which this processor has"
+        return warn("processor", detail, REBUILD)
+    return ok("processor", f"llama.cpp uses {used}")
+
+
+def judge_cores(usable: int, present: int, threads: int) -> Check:
+    """Compare the threads of inference with the cores that this process may use."""
+    detail = f"{usable} of {present} cores may be used"
+    if threads > usable:
+        detail += f", and inference is set to {threads} threads, which hold each other up"
+        return warn("cores", detail, "unset NEWSMILL_INFERENCE__THREADS")
+    if usable < 2:
+        return warn("cores", detail, "expect half the speed; give it a second core")
+    return ok("cores", detail)
+
+
+def judge_disk(free_bytes: int, folder: str) -> Check:
+    """Judge the room that is left for the databases, logs and models."""
+    detail = f"{free_bytes / GIGABYTE:.1f} GB free for {folder}"
+    mend = "make room, or set NEWSMILL_HOME to a larger disk"
+    if free_bytes < LEAST_DISK_BYTES:
+        return fail("disk", detail, mend)
+    if free_bytes < SCARCE_DISK_BYTES:
+        return warn("disk", detail, mend)
+    return ok("disk", detail)
+
+
+def judge_clock(ours: datetime, server: datetime | None) -> Check:
+    """Judge our clock by the calendar, and by Postgres' clock where there is one.
+
+    Leases and due times are reckoned by Postgres; publication dates in the future and log lines
+    out of order are what a wrong clock brings.
+    """
+    mend = "set the clock, or let an NTP service do it"
+    if ours < FIRST_PLAUSIBLE:
+        return fail("clock", f"it says {ours:%Y-%m-%d}, which is past", mend)
+    if server is None:
+        return ok("clock", f"{ours:%Y-%m-%d %H:%M} UTC")
+    skew = abs(server - ours)
+    detail = f"{ours:%Y-%m-%d %H:%M} UTC, {skew.total_seconds():.1f} s from Postgres"
+    return warn("clock", detail, mend) if skew > LARGEST_SKEW else ok("clock", detail)
+
+
+def _join(names: frozenset[str]) -> str:
+    return ", ".join(sorted(names))
