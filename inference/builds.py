@@ -11,8 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic import Field as Attribute
+from pydantic import BaseModel, ConfigDict, Field as Attribute, ValidationError
 
 from inference.prompt import PromptStyle
 from schemas.contract import Contract

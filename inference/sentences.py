@@ -26,7 +26,7 @@ mr mrs ms dr prof st jr sr inc ltd co corp llc plc bros vs etc no nos vol fig al
 gen col lt sgt capt cmdr adm maj sen rep gov pres hon rev ave blvd rd mt ft jan feb mar apr jun
 jul aug sep sept oct nov dec mon tue wed thu fri sat sun e.g i.e a.m p.m u.s u.k u.n u.s.a d.c
 ph.d bzw ca nr str z.b d.h u.a dhr mevr mw drs ir bijv blz o.a m.b.t mme mlle sra sig
-    """.split()  # noqa: SIM905
+    """.split()
 )
 
 

@@ -49,22 +49,12 @@ class Vocabulary:
 
     def decode(self, tokens: Sequence[int]) -> str:
         """Spell tokens out; bytes that are no UTF-8 are dropped, control tokens too."""
-        return b"".join(self.piece(token) for token in tokens).decode("utf-8", errors="ignore")
-
-    def piece(self, token: int) -> bytes:
-        """Give the bytes that one token stands for; none for a control token."""
-        buffer = ctypes.create_string_buffer(_PIECE_BYTES)
-        length = llama_cpp.llama_token_to_piece(self._vocab, token, buffer, _PIECE_BYTES, 0, False)
-        return buffer.raw[: max(length, 0)]
+        return b"".join(self.pieces[token] for token in tokens).decode("utf-8", errors="ignore")
 
     def control_id(self, name: str) -> int | None:
         """Give the id of a control token such as `<s1>`; None when the vocabulary has none."""
         tokens = self.encode(name)
         return tokens[0] if len(tokens) == 1 and tokens[0] in self.control_ids else None
-
-    def is_end(self, token: int) -> bool:
-        """Tell whether a token ends the answer: `<eos>`, `<end_of_turn>`."""
-        return bool(llama_cpp.llama_vocab_is_eog(self._vocab, token))
 
     @cached_property
     def control_ids(self) -> frozenset[int]:
@@ -72,9 +62,18 @@ class Vocabulary:
         return frozenset(token for token in range(self.size) if self._has(token, _CONTROL))
 
     @cached_property
+    def end_ids(self) -> tuple[int, ...]:
+        """Tokens that end an answer: `<eos>`, `<end_of_turn>`."""
+        is_end = llama_cpp.llama_vocab_is_eog
+        return tuple(token for token in sorted(self.control_ids) if is_end(self._vocab, token))
+
+    @cached_property
     def pieces(self) -> list[bytes]:
-        """The bytes of every token, by id."""
-        return [self.piece(token) for token in range(self.size)]
+        """The bytes that every token stands for, by id; none for a control token."""
+        spell, size = llama_cpp.llama_token_to_piece, _PIECE_BYTES
+        buffer = ctypes.create_string_buffer(size)
+        lengths = (spell(self._vocab, token, buffer, size, 0, False) for token in range(self.size))
+        return [buffer.raw[: max(length, 0)] for length in lengths]
 
     @cached_property
     def unwritable(self) -> NDArray[np.bool_]:

@@ -1,0 +1,148 @@
+"""Articles in, completions out: the whole of inference, behind one door.
+
+Holds one build. Joins reading, prompt, decoder and batch; what becomes of a completion is not its
+business.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from inference.batching import Batch, Cost
+from inference.builds import Build, verify_build
+from inference.cpu import usable_cores
+from inference.decoder import Answer, Decoder, Plan, assemble
+from inference.engine import Engine, EngineShape
+from inference.prompt import Prompt, Segment, compose_prompt, render_question
+from inference.tape import Decoding
+from schemas.completions import Completion
+from schemas.lens import Lens
+from schemas.settings import InferenceSettings
+
+_SLOT_STEP = 256
+_QUESTION_AND_ANSWER_TOKENS = 1024
+
+
+@dataclass(frozen=True)
+class Request:
+    """One article to be read through one lens. Requests for one article best follow each other."""
+
+    key: Hashable
+    """Comes back with the completion; means nothing here."""
+    title: str
+    text: str
+    lens: Lens
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What one decoding gives back."""
+
+    request: Request
+    prompt: Prompt | None
+    answer: Answer
+    read_s: float
+    read_cpu_s: float
+
+
+class Analyst:
+    """Reads articles with one build. To be closed; not for use from two threads at once."""
+
+    def __init__(self, build: Build, settings: InferenceSettings) -> None:
+        verify_build(build)
+        self.build = build
+        self._budget = settings.budget_tokens or build.manifest.budget_tokens
+        self._slot_tokens = _slot_tokens(build, self._budget)
+        shape = EngineShape(
+            slots=settings.sequences,
+            slot_tokens=self._slot_tokens,
+            threads=settings.threads or usable_cores(),
+            flash_attention=settings.flash_attention,
+        )
+        self._engine = Engine(build.model_path, shape)
+        try:
+            self._decoder = Decoder(build, self._engine.vocabulary)
+        except BaseException:
+            self._engine.close()
+            raise
+        self._plans: dict[tuple[str, int, str], tuple[Plan, list[Segment]]] = {}
+
+    def analyse(self, requests: Iterable[Request]) -> Iterator[tuple[Request, Completion]]:
+        """Read articles as they are pulled; give each completion as soon as it is done."""
+        batch: Batch[_Read] = Batch(self._engine)
+        for read, cost in batch.run(self._read(request) for request in requests):
+            yield read.request, self._complete(read, cost)
+
+    def close(self) -> None:
+        """Free the model."""
+        self._engine.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _read(self, request: Request) -> Decoding[_Read]:
+        """Read one article: a coroutine that the batch drives."""
+        wall, cpu = time.perf_counter(), time.process_time()
+        lens = request.lens
+        plan, question = self._plan(lens)
+        if not plan.asked:
+            return _Read(request, None, assemble(lens, {}, plan.left_out, 0), 0.0, 0.0)
+        prompt = compose_prompt(
+            request.title,
+            request.text,
+            question,
+            style=self.build.style,
+            encoder=self._engine.vocabulary,
+            budget_tokens=self._budget,
+            room=self._slot_tokens - plan.reserve,
+        )
+        read_s, read_cpu_s = time.perf_counter() - wall, time.process_time() - cpu
+        room = self._slot_tokens - prompt.tokens
+        answer = yield from self._decoder.decode(prompt, lens, plan, room=room)
+        return _Read(request, prompt, answer, read_s, read_cpu_s)
+
+    def _plan(self, lens: Lens) -> tuple[Plan, list[Segment]]:
+        key = (lens.name, lens.version, lens.contract.version)
+        if key not in self._plans:
+            plan = self._decoder.plan(lens)
+            self._plans[key] = plan, render_question(lens, plan.asked, self.build.style)
+        return self._plans[key]
+
+    def _complete(self, read: _Read, cost: Cost) -> Completion:
+        lens, answer, prompt = read.request.lens, read.answer, read.prompt
+        phases = {
+            "read": read.read_s,
+            "prefill": cost.prefill_s - read.read_s,
+            "decode": cost.decode_s,
+        }
+        return Completion(
+            lens=lens.name,
+            contract_version=lens.contract.version,
+            build=self.build.name,
+            stream=answer.stream,
+            readings=answer.readings,
+            prompt_tokens=prompt.tokens if prompt else 0,
+            completion_tokens=answer.tokens,
+            timings_ms={name: round(1000 * max(spent, 0.0), 3) for name, spent in phases.items()},
+            cpu_s=round(cost.cpu_s, 6),
+            prompt_hash=prompt.digest if prompt else "",
+            left_out=answer.left_out,
+        )
+
+
+def _slot_tokens(build: Build, budget: int) -> int:
+    """Say how long a sequence may be: the article's budget, some slack, question and answer."""
+    wanted = budget + budget // 4 + _QUESTION_AND_ANSWER_TOKENS
+    return min(build.manifest.n_ctx_train, -(-wanted // _SLOT_STEP) * _SLOT_STEP)
