@@ -24,8 +24,8 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     func,
+    text as sql,
 )
-from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
@@ -234,10 +234,8 @@ class Completion(Base):
     prompt_hash: Mapped[str]
     """16 hex digits over the prompt's bytes."""
     left_out: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=sql("'{}'"))
-    """Fields that were not asked, on purpose."""
+    """Fields that were not asked, on purpose or because the build does not know them."""
     created_at: Mapped[Now]
-
-    article: Mapped[Article] = relationship(lazy="raise")
 
 
 class Analysis(Base):
@@ -261,7 +259,7 @@ class Analysis(Base):
     """Null where the values came from a label."""
     status: Mapped[str]
     reason: Mapped[str | None]
-    """Why the stream was rejected."""
+    """What is to be said of the whole row: why it was rejected, or how it was scored."""
     values: Mapped[JsonObject]
     """Field name → value; a field that could not be read is absent or null."""
     confidences: Mapped[JsonObject]

@@ -2,36 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from schemas import tables
+from schemas.analyses import Analysis
 from store.clean import clean_optional, to_json
 from store.statements import execute
 
 
 @dataclass(frozen=True)
-class Analysis:
-    """One analysis to be stored. With status `rejected` there is a reason and no value."""
+class Rebuilt:
+    """An analysis, the article it is of, and the completion it was rebuilt from."""
 
     article_id: int
-    lens: str
-    lens_version: int
-    status: Literal["complete", "partial", "rejected"]
-    completion_id: int | None = None
-    values: Mapping[str, Any] = field(default_factory=dict)
-    confidences: Mapping[str, float] = field(default_factory=dict)
-    """Field name → 0 to 1."""
-    notes: Mapping[str, str] = field(default_factory=dict)
-    """Field name → why the value is null or was mended."""
-    score: float | None = None
-    tier: str | None = None
-    reason: str | None = None
+    completion_id: int | None
+    """None where the values came from a label."""
+    analysis: Analysis
 
 
 _SAVE = """
@@ -53,19 +45,22 @@ SET completion_id = excluded.completion_id, status = excluded.status, reason = e
 """
 
 
-def save(session: Session, analyses: Iterable[Analysis]) -> None:
+def save(session: Session, rebuilt: Iterable[Rebuilt]) -> None:
     """Store analyses in one statement; each replaces what was there for its lens version."""
-    by_key = {(each.article_id, each.lens, each.lens_version): each for each in analyses}
+    by_key = {
+        (each.article_id, each.analysis.lens, each.analysis.lens_version): each for each in rebuilt
+    }
     if not by_key:
         return
-    rows = [by_key[key] for key in sorted(by_key)]
+    keys = sorted(by_key)
+    rows = [by_key[key].analysis for key in keys]
     execute(
         session,
         _SAVE,
-        article_ids=[row.article_id for row in rows],
+        article_ids=[article_id for article_id, _, _ in keys],
         lenses=[row.lens for row in rows],
         lens_versions=[row.lens_version for row in rows],
-        completion_ids=[row.completion_id for row in rows],
+        completion_ids=[by_key[key].completion_id for key in keys],
         statuses=[row.status for row in rows],
         reasons=[clean_optional(row.reason) for row in rows],
         values=[to_json(row.values) for row in rows],

@@ -12,7 +12,7 @@ from schemas.errors import PermanentError
 from schemas.fields import ParseContext
 from schemas.lens import Lens
 from store import articles, completions
-from store.analyses import Analysis
+from store.analyses import Rebuilt
 from store.articles import StoredArticle
 from store.completions import StoredCompletion
 from store.database import Database
@@ -20,7 +20,7 @@ from store.database import Database
 
 def rebuild_stored(
     database: Database, completion_ids: Collection[int], lenses: Mapping[str, Lens]
-) -> list[Analysis]:
+) -> list[Rebuilt]:
     """Read completions and their articles, and rebuild the analyses; writes nothing.
 
     Raises PermanentError when a completion is of a lens that is not in use.
@@ -34,23 +34,11 @@ def rebuild_stored(
 
 def _rebuild_one(
     stored: StoredCompletion, article: StoredArticle, lenses: Mapping[str, Lens]
-) -> Analysis:
+) -> Rebuilt:
     lens = lenses.get(stored.completion.lens)
     if lens is None:
         raise PermanentError(
             f"the lens {stored.completion.lens!r} is not in use", completion_id=stored.completion_id
         )
-    built = rebuild(stored.completion, lens, ParseContext(article.text, article.links))
-    return Analysis(
-        article_id=stored.article_id,
-        lens=built.lens,
-        lens_version=built.lens_version,
-        status=built.status,
-        completion_id=stored.completion_id,
-        values=built.values,
-        confidences=built.confidences,
-        notes=built.notes,
-        score=built.score,
-        tier=built.tier,
-        reason=built.reason,
-    )
+    analysis = rebuild(stored.completion, lens, ParseContext(article.text, article.links))
+    return Rebuilt(stored.article_id, stored.completion_id, analysis)

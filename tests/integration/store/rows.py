@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from schemas.analyses import Analysis
 from schemas.articles import ArticleDraft
 from schemas.completions import Completion, FieldReading
 from schemas.lens import Lens
 from store import articles, work
+from store.analyses import Rebuilt
 from store.database import Database
 from store.statements import execute
 from store.work import Claim
@@ -86,6 +88,20 @@ def make_completion(**changes: Any) -> Completion:
         "prompt_hash": "0123456789abcdef",
     }
     return Completion(**{**given, **changes})
+
+
+def make_rebuilt(article_id: int, completion_id: int | None = None, **changes: Any) -> Rebuilt:
+    given = {
+        "lens": "editorial",
+        "lens_version": 1,
+        "contract_version": "0a1b2c3d",
+        "build": "starter",
+        "status": "complete",
+        "values": {},
+        "confidences": {},
+        "notes": {},
+    }
+    return Rebuilt(article_id, completion_id, Analysis(**{**given, **changes}))
 
 
 def make_lens(fields: list[dict[str, Any]], **changes: Any) -> Lens:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 from store import analyses, completions, counts, screenings, work
-from store.analyses import Analysis
 from store.counts import Rates, RuleCount, StageQueue, Totals
 from store.database import Database
 from tests.integration.store.rows import (
@@ -15,6 +14,7 @@ from tests.integration.store.rows import (
     claim,
     enqueue,
     make_completion,
+    make_rebuilt,
     read,
 )
 
@@ -32,7 +32,7 @@ def fill(database: Database, source_id: int) -> None:
             [(kept, Decision()), (kept, other), (dropped, BY_DEFAULT), (audited, AUDITED)],
         )
         (completion_id,) = completions.save(session, [(kept, make_completion())])
-        analyses.save(session, [Analysis(kept, "editorial", 1, "rejected", completion_id)])
+        analyses.save(session, [make_rebuilt(kept, completion_id, status="rejected")])
 
 
 def test_totals_follow_articles_through_the_stages(database: Database, source_id: int) -> None:

@@ -74,7 +74,7 @@ def test_child_process_uses_connections_of_its_own(database: Database) -> None:
     assert read(database, backend) == before
 
 
-def test_errors_do_not_quote_what_was_to_be_stored(database: Database) -> None:
+def test_errors_hide_their_parameters(database: Database) -> None:
     statement = "INSERT INTO work (stage, subject_id, state) VALUES ('x', 1, :state)"
     with pytest.raises(IntegrityError) as caught:
         read(database, statement, state="a secret body")

@@ -6,9 +6,8 @@ import pytest
 
 from schemas.errors import ConfigError
 from store import analyses, builds, completions, screenings
-from store.analyses import Analysis
 from store.database import Database
-from tests.integration.store.rows import Decision, add_articles, make_completion, read
+from tests.integration.store.rows import Decision, add_articles, make_completion, make_rebuilt, read
 
 
 def test_screenings_of_many_articles_and_lenses_are_stored(
@@ -84,12 +83,9 @@ def test_analysis_is_replaced_and_shown_with_its_article(
     (article_id,) = add_articles(database, source_id, 1)
     with database.begin() as session:
         (completion_id,) = completions.save(session, [(article_id, make_completion())])
-    rejected = Analysis(article_id, "editorial", 1, "rejected", completion_id, reason="empty")
-    complete = Analysis(
+    rejected = make_rebuilt(article_id, completion_id, status="rejected", reason="empty")
+    complete = make_rebuilt(
         article_id,
-        "editorial",
-        1,
-        "complete",
         completion_id,
         values={"category": "Politics\x00", "sentiment": 4},
         confidences={"category": 0.9},
@@ -97,9 +93,9 @@ def test_analysis_is_replaced_and_shown_with_its_article(
         score=4.0,
         tier="balanced",
     )
-    for analysis in (rejected, complete):
+    for rebuilt in (rejected, complete):
         with database.begin() as session:
-            analyses.save(session, [analysis])
+            analyses.save(session, [rebuilt])
     with database.begin() as session:
         (shown,) = analyses.list_latest(session, lens="editorial")
         assert analyses.list_latest(session, lens="newsletter") == []

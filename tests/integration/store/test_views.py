@@ -9,9 +9,8 @@ import pytest
 from schemas.errors import ConfigError
 from schemas.lens import Lens
 from store import analyses, views
-from store.analyses import Analysis
 from store.database import Database
-from tests.integration.store.rows import add_articles, make_lens, read
+from tests.integration.store.rows import add_articles, make_lens, make_rebuilt, read
 
 FIELDS: list[dict[str, Any]] = [
     {"name": "category", "kind": "choice", "options": ["Politics", "Sports"]},
@@ -37,11 +36,9 @@ def make(database: Database, lens: Lens) -> None:
 
 def add_analysis(database: Database, source_id: int, values: dict[str, Any]) -> int:
     article_id = add_articles(database, source_id, 1)[0]
+    rebuilt = make_rebuilt(article_id, lens="tried", values=values, score=7.5, tier="top")
     with database.begin() as session:
-        analysis = Analysis(
-            article_id, "tried", 1, "complete", values=values, score=7.5, tier="top"
-        )
-        analyses.save(session, [analysis])
+        analyses.save(session, [rebuilt])
     return article_id
 
 
