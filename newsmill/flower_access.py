@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from schemas.errors import ConfigError
 from schemas.settings import FlowerSettings
 
-PASSWORD_FILE = "flower.password"
+KEPT_IN = "flower.password"
 
 PORTS_TRIED = 50
 
@@ -42,7 +42,7 @@ def arrange_access(settings: FlowerSettings, home: Path) -> FlowerAccess:
     port = find_free_port(settings.port)
     if settings.password is not None:
         return FlowerAccess(port, settings.user, settings.password, None)
-    file = home / PASSWORD_FILE
+    file = home / KEPT_IN
     return FlowerAccess(port, settings.user, SecretStr(read_or_make_password(file)), file)
 
 

@@ -39,15 +39,6 @@ class ProcessSpec:
     stop_s: float = 10.0
 
 
-def plan_mill(settings: Settings, flower: FlowerAccess) -> list[ProcessSpec]:
-    """Return every process of a whole mill."""
-    return [
-        *plan_workers(settings),
-        plan_beat(settings.home),
-        plan_flower(settings.home, flower),
-    ]
-
-
 def plan_workers(settings: Settings) -> list[ProcessSpec]:
     """Return one worker for each stage, in the order of the stages."""
     # Celery's children learn of a stop only with a soft shutdown, which SIGTERM is made to mean.
@@ -76,7 +67,7 @@ def worker_command(stage: str, log_level: str) -> tuple[str, ...]:
 
 def plan_beat(home: Path) -> ProcessSpec:
     """Return beat, which only ticks; its schedule file lies in the home."""
-    schedule = home / "beat" / "schedule"
+    schedule = home / "beat.schedule"
     return ProcessSpec("beat", (*CELERY, "beat", "--schedule", str(schedule), "--pidfile", ""))
 
 
@@ -90,7 +81,7 @@ def plan_flower(home: Path, access: FlowerAccess) -> ProcessSpec:
         "FLOWER_PORT": str(access.port),
         "FLOWER_BASIC_AUTH": f"{access.user}:{access.password.get_secret_value()}",
         "FLOWER_PERSISTENT": "true",
-        "FLOWER_DB": str(home / "flower" / "history"),
+        "FLOWER_DB": str(home / "flower.history"),
         "FLOWER_STATE_SAVE_INTERVAL": "2000",
         "FLOWER_MAX_TASKS": "10000",
     }

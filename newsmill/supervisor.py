@@ -11,20 +11,16 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import structlog
-from pydantic import SecretStr
 
-from newsmill.flower_access import arrange_access
 from newsmill.logfiles import open_log, rotate_log
-from newsmill.processes import ProcessSpec, plan_mill, to_environment
-from newsmill.services.launcher import Services
+from newsmill.processes import ProcessSpec
 from newsmill.tether import tethered
-from schemas.settings import Settings
 
 log = structlog.get_logger(__name__)
 
@@ -36,9 +32,6 @@ STEADY_AFTER_S = 60.0
 """A process that has run for so long is taken for sound: its next pause is the first again."""
 
 POLL_S = 0.05
-
-PRIVATE_FOLDERS = ("logs", "beat", "flower")
-"""Of the home: what the processes write."""
 
 
 @dataclass(frozen=True)
@@ -74,34 +67,20 @@ class Supervisor:
     """The processes of one mill. Call `poll` about every second, from the starting thread."""
 
     def __init__(
-        self,
-        settings: Settings,
-        services: Services,
-        *,
-        specs: Sequence[ProcessSpec] | None = None,
+        self, specs: Sequence[ProcessSpec], environment: Mapping[str, str], logs: Path
     ) -> None:
-        """Plan the whole mill, or only `specs`; nothing is started."""
-        self._services = services
-        self._home = settings.home
-        self._environment = to_environment(with_services(settings, services))
-        self.flower = arrange_access(settings.flower, settings.home)
-        if specs is None:
-            specs = plan_mill(settings, self.flower)
+        """Start nothing yet. `environment` is added to our own, for every process."""
         self._processes = [_Process(spec) for spec in specs]
+        self._environment = environment
+        self._logs = logs
 
     def start(self) -> None:
         """Start every process; returns before they are ready."""
-        for name in PRIVATE_FOLDERS:
-            (self._home / name).mkdir(mode=0o700, parents=True, exist_ok=True)
         for process in self._processes:
             self._start(process)
 
     def poll(self) -> list[ProcessState]:
-        """Start again what has died, servers at once and processes after a pause; rotate logs.
-
-        Raises TransientError when a server cannot be started now; call again later.
-        """
-        self._services.ensure()
+        """Start again what has died and has waited long enough; rotate logs; return the states."""
         now = time.monotonic()
         for process in self._processes:
             if process.start_again_at is not None and now >= process.start_again_at:
@@ -172,16 +151,7 @@ class Supervisor:
         )
 
     def _log_path(self, process: _Process) -> Path:
-        return self._home / "logs" / f"{process.spec.name}.log"
-
-
-def with_services(settings: Settings, services: Services) -> Settings:
-    """Return the settings with the addresses of the servers that run."""
-    urls = {
-        "database_url": SecretStr(services.database_url),
-        "redis_url": SecretStr(services.redis_url),
-    }
-    return settings.model_copy(update=urls)
+        return self._logs / f"{process.spec.name}.log"
 
 
 def _send(process: _Process, number: signal.Signals) -> None:

@@ -90,9 +90,10 @@ def fail(
     """Let failed claims wait for their next attempt, or bury them as dead letters."""
     trace = "".join(traceback.format_exception(error))
     described = describe_error(error)
+    shared = len(claims) > 1
     with mill.database.begin() as session:
         for failed in claims:
-            decision = _decide(mill, failed, error)
+            decision = _decide(mill, failed, error, shared=shared)
             _log_failure(failed, decision, described)
             reason = f"{described} ({decision.reason})"
             work.fail(session, [failed], retry_in=decision.delay, error=reason, traceback=trace)
@@ -109,7 +110,7 @@ def give_back(mill: Mill, claims: Collection[Claim]) -> None:
         count(given_back=len(claims))
 
 
-def _decide(mill: Mill, failed: Claim, error: Exception) -> RetryDecision:
+def _decide(mill: Mill, failed: Claim, error: Exception, *, shared: bool) -> RetryDecision:
     queue = mill.settings.queue
     return decide_retry(
         error,
@@ -117,6 +118,7 @@ def _decide(mill: Mill, failed: Claim, error: Exception) -> RetryDecision:
         max_attempts=queue.max_attempts,
         first_delay=queue.retry_first,
         longest_delay=queue.retry_longest,
+        shared=shared,
         seed=failed.subject_id,
     )
 

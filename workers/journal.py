@@ -55,10 +55,20 @@ def count(**numbers: int) -> None:
         _journal.facts[name] = _journal.facts.get(name, 0) + number
 
 
-@task_prerun.connect
-def _open(task_id: str, task: Task, **_: Any) -> None:
+def start_journal() -> None:
+    """Begin a new journal: for a task, and for a command that does a task's work itself."""
     global _journal  # noqa: PLW0603  # One task at a time, see above.
     _journal = Journal()
+
+
+def current_facts() -> dict[str, Any]:
+    """Return what the task at hand has counted so far."""
+    return dict(_journal.facts)
+
+
+@task_prerun.connect
+def _open(task_id: str, task: Task, **_: Any) -> None:
+    start_journal()
     structlog.contextvars.bind_contextvars(task_id=task_id, task_name=task.name)
 
 

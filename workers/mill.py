@@ -18,7 +18,6 @@ from store.database import Database
 
 if TYPE_CHECKING:
     from inference.analyst import Analyst
-
     from ingest.http import HttpClient
     from ingest.screening import Screener
 
@@ -70,7 +69,6 @@ class Mill:
     def analyst(self) -> Analyst:
         """The build in use, loaded: a fraction of a second for the starter, more for others."""
         from inference.analyst import Analyst
-
         from inference.builds import resolve_build
 
         return Analyst(resolve_build(self.settings), self.settings.inference)
@@ -106,6 +104,12 @@ def get_mill() -> Mill:
     if _mill is None:
         _mill = Mill(load_settings())
     return _mill
+
+
+def use_mill(mill: Mill) -> None:
+    """Let the tasks of this process work with another mill: for a command with its own settings."""
+    global _mill  # noqa: PLW0603  # See above.
+    _mill = mill
 
 
 @worker_process_shutdown.connect

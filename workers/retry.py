@@ -17,8 +17,7 @@ JITTER = 0.1
 """Share by which a delay is stretched at most, so that what failed together does not return so."""
 
 ATTEMPTS_AT_THE_UNEXPECTED = 2
-"""An error nobody foresaw is most likely a fault in the code, which waiting does not mend. It is
-tried once more, since the first attempt shared its batch and may have met a neighbour's fault."""
+"""An error that nobody foresaw is most likely a fault in the code, which waiting does not mend."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +40,20 @@ def decide_retry(
     max_attempts: int,
     first_delay: timedelta,
     longest_delay: timedelta,
+    shared: bool = False,
     seed: int = 0,
 ) -> RetryDecision:
     """Decide what follows the failed attempt number `attempts` (1 is the first).
+
+    An attempt that was `shared` with other work says little of any single part: all are tried
+    again at once, and since they have failed, each alone (see `store.work.claim`).
 
     For a `first_delay` of 10 s the waits are 10, 20, 40, 80, 160 … s, at most `longest_delay`,
     each stretched by up to 10 % as `seed` has it. Permanent errors and unusable configuration
     are not tried again; an error that is neither of these nor transient is tried twice in all.
     """
+    if shared:
+        return RetryDecision(timedelta(0), "something in its batch failed; next time alone")
     if isinstance(error, PermanentError | ConfigError):
         return RetryDecision(None, "another attempt would fail in the same way")
     transient = isinstance(error, TransientError)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from sqlalchemy.orm import Session
 
@@ -77,7 +77,7 @@ class Stretch:
 
     def save(self, request: Request, completion: Completion) -> None:
         """Store one completion as it comes, and let its reconstruction follow."""
-        key: Key = request.key
+        key = cast(Key, request.key)
         with phase("store"), self._mill.database.begin() as session:
             completion_ids = completions.save(session, [(key[0], completion)])
             work.enqueue(session, RECONSTRUCT, completion_ids, again=True)

@@ -1,0 +1,78 @@
+"""The command `newsmill`: which subcommands there are, and how errors are told.
+
+Every error is one line on stderr. Exit codes: 0 done, 1 failed or interrupted, 2 bad input or
+usage, 3 done but something needs attention. The commands import what they need when they run, so
+that `newsmill --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Annotated
+
+import typer
+
+from schemas.errors import ConfigError, NewsmillError
+
+COMMANDS = (
+    *("up", "demo", "status", "ingest", "analyse", "reconstruct"),
+    *("dead", "lenses", "models", "doctor"),
+)
+"""In the order of the help. Each is a module of `newsmill.commands` with `command` or `app`."""
+
+FAILED, BAD_INPUT = 1, 2
+
+app = typer.Typer(
+    name="newsmill",
+    help="Turn feeds and newsletters into validated rows, on two ordinary CPU cores.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def configure(
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more on stderr.")] = False,
+) -> None:
+    """Set up logging for every command."""
+    from newsmill.logging import configure_logging
+    from schemas.settings import LogSettings
+
+    configure_logging(LogSettings(level="info" if verbose else "warning", json_lines=False))
+
+
+def register_commands() -> None:
+    """Add every command to the application."""
+    for name in COMMANDS:
+        module = import_module(f"newsmill.commands.{name}")
+        if hasattr(module, "app"):
+            app.add_typer(module.app, name=name)
+        else:
+            app.command(name)(module.command)
+
+
+def main() -> None:
+    """Run the command line of this process."""
+    register_commands()
+    try:
+        app()
+    except NewsmillError as error:
+        _fail(str(error), BAD_INPUT if isinstance(error, ConfigError) else FAILED)
+    except Exception as error:  # noqa: BLE001  # The edge of the program: a fault of ours.
+        import structlog
+
+        structlog.get_logger(__name__).info("internal_error", exc_info=error)
+        message = f"internal error, more with --verbose: {type(error).__name__}: {error}"
+        _fail(message.splitlines()[0], FAILED)
+
+
+def _fail(message: str, exit_code: int) -> None:
+    for line in message.splitlines():
+        typer.echo(f"newsmill: {line}", err=True)
+    sys.exit(exit_code)
+
+
+if __name__ == "__main__":
+    main()

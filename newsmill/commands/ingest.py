@@ -1,0 +1,121 @@
+"""`newsmill ingest`: add sources and have them polled."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from ingest.sources import SourceSpec
+    from newsmill.workplace import Workplace
+    from schemas.settings import Settings
+
+ASKED_FOR = 5
+"""Priority of what a person waits for; what a tick enqueues has 0."""
+
+
+def command(
+    sources: Annotated[
+        list[str], typer.Argument(metavar="SOURCE…", help="A feed's URL, or a file or folder.")
+    ],
+    now: Annotated[
+        bool, typer.Option("--now", help="Poll here, without waiting for a running mill.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Add sources (feeds, JSONL corpora, .eml, mbox, Maildir) and have them polled.
+
+    A URL is polled again and again while `newsmill up` runs; a file is read when it is named here.
+    """
+    from ingest.sources import recognise_source
+    from newsmill.workplace import is_up, open_workplace
+    from schemas.settings import load_settings
+
+    settings = load_settings()
+    specs = [recognise_source(typed) for typed in sources]
+    running = is_up(settings.home)
+    with open_workplace(settings) as place:
+        source_ids = _add(place, specs)
+        if now and not running:
+            rows = [_poll(place, source_id) for source_id in source_ids]
+        else:
+            _send(place.settings, source_ids)
+            rows = [{"source_id": source_id} for source_id in source_ids]
+    rows = [
+        {"location": spec.location, "kind": spec.kind, **row}
+        for spec, row in zip(specs, rows, strict=True)
+    ]
+    _tell(rows, as_json, polled=now and not running, running=running)
+    if any(row.get("error") for row in rows):
+        raise typer.Exit(1)
+
+
+def _add(place: Workplace, specs: list[SourceSpec]) -> list[int]:
+    """Store the sources and the work to poll them, in one transaction."""
+    from store import work
+    from workers.queues import INGEST
+
+    with place.database.begin() as session:
+        source_ids = [_upsert(session, spec, place.settings) for spec in specs]
+        work.enqueue(session, INGEST, source_ids, priority=ASKED_FOR, again=True)
+    return source_ids
+
+
+def _upsert(session: Session, spec: SourceSpec, settings: Settings) -> int:
+    from store.sources import upsert
+
+    interval = settings.ingest.poll_every if spec.is_remote else None
+    return upsert(session, kind=spec.kind, location=spec.location, interval=interval)
+
+
+def _send(settings: Settings, source_ids: list[int]) -> None:
+    from workers.app import configure
+    from workers.queues import INGEST
+    from workers.sending import send
+
+    configure(settings)
+    send(settings, {INGEST: source_ids})
+
+
+def _poll(place: Workplace, source_id: int) -> dict[str, Any]:
+    """Poll one source in this process, just as the worker does."""
+    from store import sources
+    from workers.app import configure
+    from workers.ingest import poll_source
+    from workers.journal import current_facts, start_journal
+    from workers.mill import Mill, use_mill
+
+    configure(place.settings)
+    use_mill(Mill(place.settings))
+    start_journal()
+    poll_source(source_id)
+    facts = current_facts()
+    with place.database.begin() as session:
+        error = sources.load(session, source_id).last_error
+    counts = {name: facts.get(name, 0) for name in ("new", "known", "refused")}
+    return {"source_id": source_id, **counts, "error": error}
+
+
+def _tell(rows: list[dict[str, Any]], as_json: bool, *, polled: bool, running: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    for row in rows:
+        line = f"{row['kind']} {row['location']}"
+        if not polled:
+            typer.echo(f"{line}: added")
+        elif row["error"]:
+            typer.echo(f"{line}: {row['error']}", err=True)
+        else:
+            numbers = f"{row['new']} new, {row['known']} known, {row['refused']} refused"
+            typer.echo(f"{line}: {numbers}")
+    if polled:
+        typer.echo("start newsmill up to have them screened and read")
+    elif running:
+        typer.echo("the running mill polls them now; newsmill status shows how far it is")
+    else:
+        typer.echo("start newsmill up to have them polled, or say --now to poll them here")

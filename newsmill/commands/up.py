@@ -1,0 +1,154 @@
+"""`newsmill up`: run the whole mill until Ctrl-C."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console, RenderableType
+
+    from newsmill.flower_access import FlowerAccess
+    from newsmill.supervisor import ProcessState, Supervisor
+    from newsmill.workplace import Workplace
+    from schemas.lens import Lens
+    from schemas.settings import Settings
+
+POLL_S = 1.0
+
+REPORT_EVERY_S = 3.0
+"""Counting rows costs the database something; the processes are looked at more often."""
+
+
+def command() -> None:
+    """Run servers, workers, beat and Flower until Ctrl-C or SIGTERM; work is never lost by it."""
+    from rich.console import Console
+
+    from newsmill.flower_access import arrange_access
+    from newsmill.workplace import hold_up_lock, open_workplace
+    from schemas.settings import load_settings
+
+    console = Console()
+    settings = load_settings()
+    lenses = check_model_and_lenses(settings)
+    stop_on_signals()
+    with hold_up_lock(settings.home), open_workplace(settings) as place:
+        create_views(place, lenses)
+        flower = arrange_access(settings.flower, place.settings.home)
+        supervisor = plan_supervisor(place, flower)
+        try:
+            supervisor.start()
+            _greet(console, flower, place)
+            _run(console, supervisor, place)
+        except KeyboardInterrupt:
+            console.print("stopping: work in hand is finished or given back …")
+        finally:
+            supervisor.stop()
+    console.print("stopped")
+
+
+def plan_supervisor(place: Workplace, flower: FlowerAccess) -> Supervisor:
+    """Plan every process of the mill."""
+    from newsmill import processes
+    from newsmill.supervisor import Supervisor
+
+    home = place.settings.home
+    specs = [
+        *processes.plan_workers(place.settings),
+        processes.plan_beat(home),
+        processes.plan_flower(home, flower),
+    ]
+    return Supervisor(specs, processes.to_environment(place.settings), home / "logs")
+
+
+def check_model_and_lenses(settings: Settings) -> list[Lens]:
+    """Find what is wrong with them now, and not in a worker's log; returns the lenses in use."""
+    from inference.builds import resolve_build, verify_build
+    from workers.mill import load_lenses_in_use
+
+    lenses = load_lenses_in_use(settings)
+    verify_build(resolve_build(settings))
+    return list(lenses.values())
+
+
+def create_views(place: Workplace, lenses: Sequence[Lens]) -> None:
+    """Give every lens in use its typed SQL view."""
+    from store.views import create_view
+
+    with place.database.begin() as session:
+        for lens in lenses:
+            create_view(session, lens)
+
+
+def stop_on_signals() -> None:
+    """Let SIGTERM and a closed terminal end the program as Ctrl-C does."""
+    import signal
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+
+
+def _greet(console: Console, flower: FlowerAccess, place: Workplace) -> None:
+    where = f", password in {flower.password_file}" if flower.password_file else ""
+    console.print(f"Flower  {flower.url}  (user {flower.user}{where})", soft_wrap=True)
+    console.print(f"Logs    {place.settings.home / 'logs'}", soft_wrap=True)
+    console.print("Stop with Ctrl-C; add sources with: newsmill ingest SOURCE…")
+
+
+def _run(console: Console, supervisor: Supervisor, place: Workplace) -> None:
+    """Keep servers and processes up, and show how the mill stands; only an exception ends it."""
+    import time
+
+    from rich.live import Live
+
+    screen = _Screen(place, is_watched=console.is_terminal)
+    with Live(console=console, refresh_per_second=4, transient=True) as live:
+        while True:
+            live.update(screen.view(_look_after(supervisor, place)))
+            time.sleep(POLL_S)
+
+
+def _look_after(supervisor: Supervisor, place: Workplace) -> list[ProcessState]:
+    """Start again what has died; a server that will not come up is tried again the next time."""
+    import structlog
+
+    from schemas.errors import TransientError
+
+    try:
+        place.services.ensure()
+    except TransientError as error:
+        structlog.get_logger(__name__).warning("server_is_down", error=str(error))
+    return supervisor.poll()
+
+
+class _Screen:
+    """What the terminal shows; without a terminal nothing is read for it."""
+
+    def __init__(self, place: Workplace, *, is_watched: bool) -> None:
+        self._place = place
+        self._is_watched = is_watched
+        self._report: RenderableType = "starting …"
+        self._read_again_at = 0.0
+
+    def view(self, states: Sequence[ProcessState]) -> RenderableType:
+        import time
+
+        from rich.console import Group
+
+        from newsmill.report_view import view_processes
+
+        if self._is_watched and time.monotonic() >= self._read_again_at:
+            self._read_again_at = time.monotonic() + REPORT_EVERY_S
+            self._report = self._read()
+        return Group(view_processes(states), "", self._report)
+
+    def _read(self) -> RenderableType:
+        from newsmill.report import read_report
+        from newsmill.report_view import view_report
+        from schemas.errors import TransientError
+
+        try:
+            return view_report(read_report(self._place, is_up=True, with_workers=False))
+        except TransientError as error:
+            return f"[red]{error}[/red]"

@@ -1,0 +1,133 @@
+"""How the mill stands: what waits, how fast it goes, what went wrong, who answers.
+
+Reads and judges; how it looks is `newsmill/report_view.py`'s.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from newsmill.workplace import Workplace
+from schemas.settings import Settings
+from store import counts
+from workers.queues import STAGES
+
+PING_TIMEOUT_S = 1.0
+
+TOO_LONG = timedelta(minutes=15)
+"""Age of waiting work from which on something is likely to be stuck."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """One look at a mill."""
+
+    totals: counts.Totals
+    queues: tuple[counts.StageQueue, ...]
+    """One for every stage, in their order."""
+    rates: counts.Rates
+    errors: tuple[counts.WorkError, ...]
+    workers: tuple[str, ...] | None
+    """Stages whose worker answers now; None when they were not asked."""
+    is_up: bool
+    """Whether a `newsmill up` runs in this home."""
+
+    @property
+    def waiting(self) -> int:
+        """Work that is not done and not dead."""
+        return sum(each.waiting + each.delayed + each.claimed for each in self.queues)
+
+    @property
+    def dead(self) -> int:
+        """Dead letters."""
+        return sum(each.dead for each in self.queues)
+
+
+def read_report(place: Workplace, *, is_up: bool, with_workers: bool = True) -> Report:
+    """Read everything in one transaction, then ask the workers for a sign of life."""
+    with place.database.begin() as session:
+        totals = counts.count_totals(session)
+        queues = {each.stage: each for each in counts.count_queues(session)}
+        rates = counts.count_rates(session)
+        errors = counts.list_errors(session)
+    return Report(
+        totals=totals,
+        queues=tuple(queues.get(stage, _empty_queue(stage)) for stage in STAGES),
+        rates=rates,
+        errors=tuple(errors),
+        workers=ping_workers(place.settings) if with_workers else None,
+        is_up=is_up,
+    )
+
+
+def ping_workers(settings: Settings, timeout_s: float = PING_TIMEOUT_S) -> tuple[str, ...]:
+    """Return the stages whose workers answer, from any machine; none when Redis is away."""
+    from kombu.exceptions import OperationalError
+
+    from workers.app import configure
+
+    try:
+        replies = configure(settings).control.ping(timeout=timeout_s)
+    except OperationalError:
+        return ()
+    names = {name.partition("@")[0] for reply in replies for name in reply}
+    return tuple(stage for stage in STAGES if stage in names)
+
+
+def find_concerns(report: Report) -> list[str]:
+    """Say what a person should look at; empty when all is well."""
+    concerns = []
+    if report.dead:
+        concerns.append(f"{report.dead} dead letters: see newsmill dead list")
+    for queue in report.queues:
+        if queue.oldest_waiting and queue.oldest_waiting > TOO_LONG:
+            age = _minutes(queue.oldest_waiting)
+            concerns.append(f"{queue.stage}: the oldest work has waited for {age} minutes")
+    return concerns + _find_silence(report)
+
+
+def _find_silence(report: Report) -> list[str]:
+    if report.workers is None:
+        return []
+    silent = [stage for stage in STAGES if stage not in report.workers]
+    if report.is_up and silent:
+        return [f"no answer from the workers of {', '.join(silent)}: see their logs"]
+    if report.waiting and len(silent) == len(STAGES):
+        return ["work waits and no worker runs: start newsmill up"]
+    return []
+
+
+def to_json(report: Report) -> dict[str, Any]:
+    """Return the report as JSON values; times in seconds, moments in ISO 8601."""
+    return {
+        "up": report.is_up,
+        "workers": list(report.workers or ()),
+        "totals": asdict(report.totals),
+        "queues": [_plain(asdict(queue)) for queue in report.queues],
+        "rates": _plain(asdict(report.rates)),
+        "errors": [_plain(asdict(error)) for error in report.errors],
+        "concerns": find_concerns(report),
+    }
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    plain: dict[str, Any] = {}
+    for name, value in values.items():
+        match value:
+            case timedelta():
+                plain[f"{name}_s"] = round(value.total_seconds(), 1)
+            case datetime():
+                plain[name] = value.isoformat()
+            case _:
+                plain[name] = value
+    return plain
+
+
+def _empty_queue(stage: str) -> counts.StageQueue:
+    return counts.StageQueue(stage, 0, 0, 0, 0, None)
+
+
+def _minutes(age: timedelta) -> int:
+    return int(age.total_seconds() // 60)

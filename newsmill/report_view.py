@@ -1,0 +1,80 @@
+"""How a report looks on a terminal. Pure: records in, Rich renderables out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+
+from newsmill.report import Report, find_concerns
+from newsmill.supervisor import ProcessState
+from workers.queues import INFERENCE, INGEST, PREFILTER, RECONSTRUCT
+
+COLOURS = {"running": "green", "waiting": "yellow", "stopped": "dim"}
+
+
+def view_report(report: Report) -> RenderableType:
+    """Show queues, totals, errors and what needs attention."""
+    parts: list[RenderableType] = [_view_queues(report), _view_totals(report)]
+    if report.errors:
+        parts.append(_view_errors(report))
+    parts += [f"[yellow]! {escape(concern)}[/yellow]" for concern in find_concerns(report)]
+    return Group(*parts)
+
+
+def view_processes(states: Sequence[ProcessState]) -> RenderableType:
+    """Show every process in one line."""
+    words = []
+    for state in states:
+        restarts = f" ×{state.restarts + 1}" if state.restarts else ""
+        words.append(f"[{COLOURS[state.status]}]● {state.name}{restarts}[/]")
+    return "  ".join(words)
+
+
+def format_age(age: timedelta | None) -> str:
+    """Write an age with its two largest units, such as `2 h 05 min`."""
+    if age is None:
+        return "–"
+    seconds = int(age.total_seconds())
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min {seconds % 60:02} s"
+    return f"{seconds // 3600} h {seconds % 3600 // 60:02} min"
+
+
+def _view_queues(report: Report) -> Table:
+    table = Table("stage", box=None, pad_edge=False)
+    minutes = int(report.rates.window.total_seconds() // 60)
+    for heading in ("waiting", "at work", "delayed", "dead", "oldest", f"done / {minutes} min"):
+        table.add_column(heading, justify="right")
+    done = {
+        INGEST: report.rates.ingest,
+        PREFILTER: report.rates.prefilter,
+        INFERENCE: report.rates.inference,
+        RECONSTRUCT: report.rates.reconstruct,
+    }
+    for queue in report.queues:
+        numbers = (queue.waiting, queue.claimed, queue.delayed, queue.dead)
+        age = format_age(queue.oldest_waiting)
+        table.add_row(queue.stage, *map(str, numbers), age, str(done[queue.stage]))
+    return table
+
+
+def _view_totals(report: Report) -> str:
+    totals = report.totals
+    return (
+        f"{totals.sources} sources, {totals.articles} articles, {totals.kept} kept, "
+        f"{totals.completions} completions, {totals.analyses} analyses"
+    )
+
+
+def _view_errors(report: Report) -> Table:
+    table = Table("last errors", "work", "attempts", "state", box=None, pad_edge=False)
+    for error in report.errors:
+        work = ":".join(filter(None, (error.stage, str(error.subject_id), error.lens)))
+        table.add_row(escape(error.error[:100]), work, str(error.attempts), error.state)
+    return table
