@@ -10,6 +10,7 @@ import io
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
+from email.utils import parseaddr
 from typing import Any
 from xml.sax import SAXException
 
@@ -119,7 +120,7 @@ def _read_entry(entry: Any, number: int, feed: Any, now: datetime) -> ArticleDra
         title=_read_detail(entry.get("title_detail") or {}).text,
         url=link,
         published_at=_date(entry),
-        author=_text(entry, "author"),
+        author=_author(entry),
         language=_text(feed, "language"),
         metadata={"feed_title": one_line(_text(feed, "title")), "tags": _tags(entry)},
     )
@@ -139,6 +140,12 @@ def _read_detail(detail: Any, base_url: str | None = None) -> ReadText:
     if "html" in _text(detail, "type"):
         return read_html(value, base_url) if "<" in value or "&" in value else read_plain(value)
     return read_either(value, base_url)
+
+
+def _author(entry: Any) -> str:
+    """Give the name without the address of RSS, "desk@paper.example (Ada Quay)"."""
+    author = _text(entry, "author")
+    return (parseaddr(author)[0] if "@" in author else "") or author
 
 
 def _link(entry: Any) -> str | None:

@@ -47,7 +47,7 @@ def recognise_source(typed: str) -> SourceSpec:
     typed = typed.strip()
     scheme = typed.partition("://")[0].lower() if "://" in typed else ""
     if scheme in {"http", "https"}:
-        return _recognise_url(typed, scheme)
+        return _recognise_url(scheme + typed[len(scheme) :], scheme)
     if scheme == "feed":
         return _recognise_url("https" + typed[len(scheme) :], "https")
     if scheme == "file":

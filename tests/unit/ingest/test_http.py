@@ -1,0 +1,185 @@
+"""The HTTP client against a real server on the loopback: 304, limits, redirects, failures."""
+
+from __future__ import annotations
+
+import gzip
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from ingest.http import Fetched, HttpClient, NotModified
+from schemas.errors import PermanentError, TransientError
+
+ETAG = '"v7"'
+CHANGED_AT = "Mon, 02 Nov 2026 08:15:00 GMT"
+MAX_BODY_BYTES = 100_000
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers each path in its own way; a number is answered with that status."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        name = self.path.strip("/").split("/")[0]
+        if name.isdigit():
+            self.answer(int(name), b"")
+        else:
+            getattr(self, f"answer_{name}")()
+
+    def answer(self, status: int, body: bytes, **headers: str) -> None:
+        self.send_response(status)
+        for header, value in headers.items():
+            self.send_header(header.replace("_", "-"), value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def answer_feed(self) -> None:
+        unchanged = self.headers["If-None-Match"] == ETAG or (
+            self.headers["If-Modified-Since"] == CHANGED_AT
+        )
+        head = {"ETag": ETAG, "Last_Modified": CHANGED_AT, "Content_Type": "text/xml"}
+        self.answer(304, b"", **head) if unchanged else self.answer(200, b"<rss/>", **head)
+
+    def answer_agent(self) -> None:
+        self.answer(200, self.headers["User-Agent"].encode())
+
+    def answer_gzip(self) -> None:
+        self.answer(200, gzip.compress(b"<rss/>"), Content_Encoding="gzip")
+
+    def answer_bomb(self) -> None:
+        self.answer(200, gzip.compress(b"\0" * 50_000_000), Content_Encoding="gzip")
+
+    def answer_corrupt(self) -> None:
+        self.answer(200, b"this is not gzip", Content_Encoding="gzip")
+
+    def answer_moved(self) -> None:
+        self.answer(301, b"", Location="/feed")
+
+    def answer_circle(self) -> None:
+        self.answer(302, b"", Location="/circle")
+
+    def answer_away(self) -> None:
+        self.answer(302, b"", Location="file:///etc/passwd")
+
+    def answer_silence(self) -> None:
+        time.sleep(1.5)
+        self.close_connection = True
+
+    def answer_endless(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.close_connection = True
+        try:
+            while True:
+                self.wfile.write(b"x")
+                time.sleep(0.05)
+        except OSError:
+            return
+
+    def answer_cut(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "1000")
+        self.end_headers()
+        self.wfile.write(b"only this")
+        self.close_connection = True
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def client() -> Iterator[HttpClient]:
+    with HttpClient(
+        user_agent="Newsmill/test", timeout_s=0.5, deadline_s=1.0, max_body_bytes=MAX_BODY_BYTES
+    ) as client:
+        yield client
+
+
+def test_body_comes_with_what_the_next_poll_needs(site: str, client: HttpClient) -> None:
+    assert client.fetch(f"{site}/feed") == Fetched(
+        body=b"<rss/>",
+        url=f"{site}/feed",
+        etag=ETAG,
+        last_modified=CHANGED_AT,
+        content_type="text/xml",
+    )
+
+
+@pytest.mark.parametrize("state", [{"etag": ETAG}, {"last_modified": CHANGED_AT}])
+def test_unchanged_page_is_a_value(site: str, client: HttpClient, state: dict[str, str]) -> None:
+    assert client.fetch(f"{site}/feed", **state) == NotModified(f"{site}/feed")
+
+
+def test_user_agent_names_us(site: str, client: HttpClient) -> None:
+    answer = client.fetch(f"{site}/agent")
+    assert isinstance(answer, Fetched)
+    assert answer.body == b"Newsmill/test"
+
+
+def test_redirect_is_followed_and_its_end_told(site: str, client: HttpClient) -> None:
+    answer = client.fetch(f"{site}/moved")
+    assert isinstance(answer, Fetched)
+    assert answer.url == f"{site}/feed"
+
+
+def test_compressed_body_is_unpacked(site: str, client: HttpClient) -> None:
+    answer = client.fetch(f"{site}/gzip")
+    assert isinstance(answer, Fetched)
+    assert answer.body == b"<rss/>"
+
+
+def test_bomb_is_refused_before_it_is_unpacked(site: str, client: HttpClient) -> None:
+    with pytest.raises(PermanentError, match="larger than 100,000 bytes"):
+        client.fetch(f"{site}/bomb")
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503])
+def test_status_that_passes_is_transient(site: str, client: HttpClient, status: int) -> None:
+    with pytest.raises(TransientError, match=f"answered {status}") as caught:
+        client.fetch(f"{site}/{status}")
+    assert caught.value.url == f"{site}/{status}"
+    assert caught.value.status == status
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 451])
+def test_status_that_stays_is_permanent(site: str, client: HttpClient, status: int) -> None:
+    with pytest.raises(PermanentError, match=f"answered {status}"):
+        client.fetch(f"{site}/{status}")
+
+
+@pytest.mark.parametrize("page", ["silence", "endless", "cut", "corrupt"])
+def test_trouble_on_the_way_is_transient(site: str, client: HttpClient, page: str) -> None:
+    with pytest.raises(TransientError):
+        client.fetch(f"{site}/{page}")
+
+
+@pytest.mark.parametrize("page", ["circle", "away"])
+def test_redirect_to_nowhere_is_permanent(site: str, client: HttpClient, page: str) -> None:
+    with pytest.raises(PermanentError):
+        client.fetch(f"{site}/{page}")
+
+
+def test_server_that_is_not_there_is_transient(client: HttpClient) -> None:
+    with pytest.raises(TransientError):
+        client.fetch("http://127.0.0.1:1/feed")
+
+
+@pytest.mark.parametrize("url", ["http://", "https://a.example:port/", "gopher://a.example/"])
+def test_address_that_is_none_is_permanent(client: HttpClient, url: str) -> None:
+    with pytest.raises(PermanentError):
+        client.fetch(url)

@@ -1,0 +1,83 @@
+"""Sources as people type them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ingest.sources import SourceSpec, recognise_source
+from schemas.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("typed", "location"),
+    [
+        ("https://a.example/feed.xml", "https://a.example/feed.xml"),
+        ("  http://a.example/feed ", "http://a.example/feed"),
+        ("HTTPS://a.example/feed", "https://a.example/feed"),
+        ("feed://a.example/feed", "https://a.example/feed"),
+    ],
+)
+def test_url_is_a_feed(typed: str, location: str) -> None:
+    spec = recognise_source(typed)
+    assert spec == SourceSpec("feed", location)
+    assert spec.is_remote
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("a.xml", "feed"),
+        ("a.RSS", "feed"),
+        ("a.atom", "feed"),
+        ("a.jsonl", "jsonl"),
+        ("a.jsonl.gz", "jsonl"),
+        ("a.eml", "mail"),
+        ("a.mbox", "mail"),
+    ],
+)
+def test_file_is_recognised_by_its_ending(tmp_path: Path, name: str, kind: str) -> None:
+    path = tmp_path / name
+    path.touch()
+    assert recognise_source(str(path)) == SourceSpec(kind, str(path))  # type: ignore[arg-type]
+    assert recognise_source(path.as_uri()).location == str(path)
+
+
+def test_relative_path_becomes_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("news.jsonl").touch()
+    assert recognise_source("news.jsonl").location == str(tmp_path / "news.jsonl")
+
+
+def test_maildir_and_folder_of_mails_are_mailboxes(tmp_path: Path) -> None:
+    for name in ("box/cur", "box/new", "mails"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "mails" / "a.eml").touch()
+    for name in ("box", "mails"):
+        assert recognise_source(str(tmp_path / name)).kind == "mail"
+
+
+@pytest.mark.parametrize(
+    ("typed", "complaint"),
+    [
+        ("", "the source is empty"),
+        ("ftp://a.example/x", "cannot read ftp:// sources"),
+        ("https://", "no host name"),
+        ("https://[::1/x", "not a valid URL"),
+        ("https://a.example/all.jsonl", "download it"),
+        ("/no/such/file.xml", "no such file or folder"),
+    ],
+)
+def test_what_is_no_source_gets_one_clear_line(typed: str, complaint: str) -> None:
+    with pytest.raises(ConfigError, match=complaint) as caught:
+        recognise_source(typed)
+    assert "\n" not in str(caught.value)
+
+
+def test_unknown_file_and_folder_get_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "a.pdf").touch()
+    with pytest.raises(ConfigError, match="not a known kind"):
+        recognise_source(str(tmp_path / "a.pdf"))
+    with pytest.raises(ConfigError, match="no Maildir"):
+        recognise_source(str(tmp_path))
