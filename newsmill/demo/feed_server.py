@@ -19,7 +19,7 @@ USUAL_PORT = 8377
 
 
 class _QuietHandler(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, *_: object) -> None:
         """Keep the terminal for the demo's own table."""
 
 
