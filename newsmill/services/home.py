@@ -2,7 +2,7 @@
 
     <home>/postgres/data, password   owned by the servers' user, 0700
     <home>/valkey/                   the same
-    <home>/run/                      the unix sockets, the same; in /tmp when <home> is too long
+    <home>/run/                      the unix sockets, the same; sometimes in /tmp
     <home>/programs/                 copies of the servers, only when they had to be made
     <home>/logs/                     ours
     <home>/*.lock                    ours
@@ -15,6 +15,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ from schemas.errors import ConfigError
 
 LONGEST_SOCKET_PATH = 100
 """Bytes. The kernel's limit is 107 on Linux and 103 on macOS."""
+
+PLAIN_PATH = re.compile(r"[A-Za-z0-9._/-]+")
 
 LONGEST_SOCKET_NAME = len("/.s.PGSQL.5432.lock")
 
@@ -51,9 +54,13 @@ class Home:
         return self.path / "logs"
 
     def runtime(self, account: Account) -> Path:
-        """Return the folder of the sockets: in the home, or in /tmp when that is too long."""
+        """Return the folder of the sockets: in the home, or in /tmp when it cannot lie there.
+
+        Sockets stand in URLs and in lists parted by commas, so only plain characters will do.
+        """
         inside = self.path / "run"
-        if len(os.fsencode(inside)) + LONGEST_SOCKET_NAME <= LONGEST_SOCKET_PATH:
+        is_short = len(str(inside)) + LONGEST_SOCKET_NAME <= LONGEST_SOCKET_PATH
+        if is_short and PLAIN_PATH.fullmatch(str(inside)):
             return inside
         mark = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:8]
         # `make_private_folder` refuses one that somebody else has laid there.

@@ -82,7 +82,7 @@ class EmbeddedPostgres(EmbeddedServer):
         )
 
     def greet(self) -> Reach:
-        address = f"host={_quote(self._runtime)} port={PORT} connect_timeout=5"
+        address = f"host={self._runtime} port={PORT} connect_timeout=5"
         answer = pq.PGconn.ping(address.encode())
         return Reach.UP if answer == pq.Ping.OK else Reach.BUSY
 
@@ -151,7 +151,13 @@ class EmbeddedPostgres(EmbeddedServer):
             ) from error
 
     def _address(self, database: str) -> str:
-        password = (self._home.postgres / "password").read_text().strip()
+        try:
+            password = (self._home.postgres / "password").read_text().strip()
+        except FileNotFoundError:
+            raise ConfigError(
+                f"{self._home.postgres} has lost its password file: put it back, or move the "
+                "folder away to begin anew"
+            ) from None
         query = urlencode({"host": str(self._runtime), "port": PORT})
         return f"postgresql://{ROLE}:{quote(password, safe='')}@/{database}?{query}"
 
@@ -160,12 +166,6 @@ class EmbeddedPostgres(EmbeddedServer):
             return int((self._data / "PG_VERSION").read_text())
         except FileNotFoundError:
             return None
-
-
-def _quote(value: object) -> str:
-    """Quote a value of a libpq connection string."""
-    escaped = str(value).replace("\\", r"\\").replace("'", r"\'")
-    return f"'{escaped}'"
 
 
 def _sync_folder(folder: Path) -> None:

