@@ -24,6 +24,7 @@ from schemas.lens import Lens
 from schemas.settings import InferenceSettings
 
 _SLOT_STEP = 256
+_SMALL_MODEL_BYTES = 64_000_000
 _QUESTION_AND_ANSWER_TOKENS = 1024
 
 
@@ -60,7 +61,7 @@ class Analyst:
         shape = EngineShape(
             slots=settings.sequences,
             slot_tokens=self._slot_tokens,
-            threads=settings.threads or usable_cores(),
+            threads=settings.threads or _choose_threads(build),
             flash_attention=settings.flash_attention,
         )
         self._engine = Engine(build.model_path, shape)
@@ -140,6 +141,16 @@ class Analyst:
             prompt_hash=prompt.digest if prompt else "",
             left_out=answer.left_out,
         )
+
+
+def _choose_threads(build: Build) -> int:
+    """Give a large model all cores, and a small one a core to itself.
+
+    A small model has hundreds of barriers to a step and hardly any work between them. Where other
+    processes want the cores too, two threads read a tenth of the articles that one reads.
+    """
+    is_small = build.model_path.stat().st_size < _SMALL_MODEL_BYTES
+    return 1 if is_small else usable_cores()
 
 
 def _slot_tokens(build: Build, budget: int) -> int:

@@ -62,12 +62,11 @@ class Spans:
 
     def __init__(self, texts: Sequence[str], spelling: Spelling, max_chars: int) -> None:
         self._texts = texts
-        self._encode = spelling.encoder.encode_untrusted
+        self._spell = spelling.encode
         self._max_chars = max_chars
         self._words = [
             word for place, text in enumerate(texts) for word in _find_words(place, text)
         ]
-        self._spelled: dict[str, tuple[int, ...]] = {}
         self._beginnings: dict[bool, Moves] = {}
 
     def begin(self, *, blank: bool) -> Moves:
@@ -127,11 +126,6 @@ class Spans:
         """Tell whether a span of these words stays within its limits."""
         chars = self._words[place].end - self._words[first].start
         return place - first < MAX_WORDS and chars <= self._max_chars
-
-    def _spell(self, text: str) -> tuple[int, ...]:
-        if text not in self._spelled:
-            self._spelled[text] = tuple(self._encode(text))
-        return self._spelled[text]
 
 
 def copy_names(

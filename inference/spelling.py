@@ -6,7 +6,9 @@ tokens. Knows nothing about contracts or articles.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 from schemas.contract import DELIMITER
@@ -31,7 +33,8 @@ class Encoder(Protocol):
 class Spelling:
     """The forced tokens of an answer."""
 
-    encoder: Encoder
+    encode: Callable[[str], tuple[int, ...]]
+    """Spells text, never as control tokens; remembers the options that come again and again."""
     lead: str
     """Before every value but the first: a blank, where the delimiter does not hold it."""
     delimiter: tuple[int, ...]
@@ -48,25 +51,25 @@ class Spelling:
         The starter has a token for the whole delimiter with its blanks. Gemma has one for ` |||`
         and gives the blank after it to the word that follows.
         """
-        glued = encoder.encode_untrusted(DELIMITER)
-        holds_blank = encoder.encode_untrusted(f"{DELIMITER}a")[: len(glued)] == glued
+        encode = lru_cache(maxsize=4096)(lambda text: tuple(encoder.encode_untrusted(text)))
+        glued = encode(DELIMITER)
+        holds_blank = encode(f"{DELIMITER}a")[: len(glued)] == glued
         lead = "" if holds_blank else " "
-        delimiter = glued if holds_blank else encoder.encode_untrusted(DELIMITER.rstrip())
+        delimiter = glued if holds_blank else encode(DELIMITER.rstrip())
         end = encoder.control_id(END_OF_TURN)
         if end is None:
             raise ConfigError(f"the model has no {END_OF_TURN} token: it is no Gemma 3 kind")
         markers = (encoder.control_id(f"<s{number}>") for number in range(1, MAX_MARKERS + 1))
         known = tuple(marker for marker in markers if marker is not None)
-        separator = encoder.encode_untrusted(";")
-        return cls(encoder, lead, tuple(delimiter), tuple(separator), end, known)
+        return cls(encode, lead, delimiter, encode(";"), end, known)
 
     def value(self, text: str, *, is_first: bool) -> list[int]:
         """Spell a value, or the first item of a list, of the first or of a later field."""
-        return self.encoder.encode_untrusted(("" if is_first else self.lead) + text)
+        return list(self.encode(("" if is_first else self.lead) + text))
 
     def next_item(self, text: str) -> list[int]:
         """Spell an item of a list behind a separator."""
-        return self.encoder.encode_untrusted(f" {text}")
+        return list(self.encode(f" {text}"))
 
     def pointers(self, numbers: tuple[int, ...]) -> list[int]:
         """Spell sentence numbers, counted from 1, as markers."""
