@@ -165,6 +165,8 @@ def _copy_wheel(place: Place, wheel: str, programs: Programs, home: Home) -> Pat
     target = home.programs / f"{wheel}-{programs.version_text}"
     if not target.exists():
         make_folders(home.programs, 0o755)
+        for leftover in home.programs.glob("copying-*"):
+            shutil.rmtree(leftover)
         staging = Path(tempfile.mkdtemp(prefix="copying-", dir=home.programs))
         ignore = shutil.ignore_patterns("include", "*.a", "*.py", "__pycache__")
         for part in (site / wheel, site / f"{wheel}.libs"):

@@ -18,7 +18,7 @@ def hold_start_lock(home: Path) -> Iterator[None]:
     """Wait until nobody else starts or stops servers in this home, and keep it so."""
     descriptor = open_lock(home / "start.lock")
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        take_lock(descriptor)
         yield
     finally:
         os.close(descriptor)
@@ -42,6 +42,11 @@ class UserLock:
 def open_lock(path: Path) -> int:
     """Open a lock file; programs that we start do not inherit it unless it is passed on."""
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+
+
+def take_lock(descriptor: int) -> None:
+    """Take a lock for us alone, as soon as nobody else has it."""
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
 def try_lock(descriptor: int) -> bool:

@@ -18,7 +18,7 @@ import psutil
 
 from newsmill.logfiles import open_log, read_tail, rotate_log
 from newsmill.services.account import Account, clean_environment
-from newsmill.services.locks import open_lock, try_lock
+from newsmill.services.locks import open_lock, take_lock, try_lock
 
 PROGRAM_NAMES = ("postgres", "valkey", "redis")
 
@@ -56,7 +56,7 @@ class ServerProcess:
         rotate_log(self._log)
         lock = open_lock(self._lock)
         try:
-            try_lock(lock)
+            take_lock(lock)
             with open_log(self._log) as log:
                 self._child = subprocess.Popen(
                     command,
@@ -74,7 +74,7 @@ class ServerProcess:
             os.close(lock)
 
     def has_ended(self) -> bool:
-        """Tell whether the server itself has ended, though a child of its may still live."""
+        """Tell whether the server itself has ended, though a child of it may still live."""
         return self._child.poll() is not None if self._child else not self.is_alive()
 
     def wait_until_gone(self, patience_s: float) -> bool:
