@@ -1,8 +1,11 @@
-"""The mapping from AllSides topics to the twelve categories of the editorial lens.
+"""The mapping from AllSides topics and sections to the twelve categories of the editorial lens.
 
-A topic that names no subject (`media_bias`, `general_news`) or that straddles two categories maps to
-nothing: such articles train the language model, not the category.
+A topic that names no subject (`media_bias`, `general_news`) or that straddles two categories
+maps to nothing: such articles train the language model, not the category.
 """
+
+from pathlib import PurePosixPath
+from urllib.parse import urlsplit
 
 _TOPICS: dict[str, str] = {
     "Politics": """elections politics white_house supreme_court us_senate us_house us_congress
@@ -27,8 +30,16 @@ _TOPICS: dict[str, str] = {
         women's_issues inequality family_and_marriage holidays housing_and_homelessness welfare""",
 }
 _CATEGORY_OF = {topic: name for name, topics in _TOPICS.items() for topic in topics.split()}
+# A publisher's own section, where it names a category that topics seldom do.
+_SECTIONS: dict[str, str] = {
+    **dict.fromkeys(("sports", "sport", "football", "nfl", "nba"), "Sports"),
+    **dict.fromkeys(("entertainment", "movies", "music", "tv", "hollywood"), "Entertainment"),
+    **dict.fromkeys(("science", "space"), "Science"),
+}
 
 
-def category_of_topic(topic: str) -> str | None:
-    """Give the category of an AllSides topic, or None where the topic decides none."""
-    return _CATEGORY_OF.get(topic)
+def category_of(topic: str, url: str) -> str | None:
+    """Give the category by the section in the address, else by the topic; None: neither says."""
+    path = PurePosixPath(urlsplit(url).path).parts
+    sections = (_SECTIONS[part] for part in path if part in _SECTIONS)
+    return next(sections, None) or _CATEGORY_OF.get(topic)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 WINDOW = 6
+EMBEDDING_DEVIATION = 0.05  # Of single entries; the blocks begin on a residual stream of about one.
 CONTEXT_SMOOTHING = 0.75  # Levy, Goldberg and Dagan 2015: damps rare contexts.
 
 
@@ -33,9 +34,10 @@ def factorise(counts: Tensor, width: int, deviation: float, seed: int) -> Tensor
     information = torch.log((counts / expected).clamp(min=1.0))
     torch.manual_seed(seed)
     left, strength, _ = torch.svd_lowrank(information, q=width, niter=3)
-    vectors = left * strength.sqrt()
+    vectors: Tensor = left * strength.sqrt()
     # Tokens that never occur keep small random vectors instead of zeros.
     vectors[rows == 0] = torch.randn(int((rows == 0).sum()), width) * vectors.std()
     # All tokens alike in length: the norm layers expect it, and frequent ones do not drown rare.
     vectors = vectors / vectors.norm(dim=1, keepdim=True).clamp(min=1e-6)
-    return vectors * deviation * width**0.5
+    scaled: Tensor = vectors * (deviation * width**0.5)
+    return scaled

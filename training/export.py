@@ -19,8 +19,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import Gemma3TextConfig
 
+from schemas.errors import PermanentError
+from schemas.lens import Lens
+from training.examples import STYLE
 from training.model import NORM_EPSILON
-from training.vocabulary import Vocabulary
+from training.pieces import PieceTable
+from training.recipe import Recipe
 
 ARCHITECTURE = "gemma3"
 _FILE_TYPES = {
@@ -29,7 +33,7 @@ _FILE_TYPES = {
 }
 
 
-class ExportError(RuntimeError):
+class ExportError(PermanentError):
     """A file could not be written or is not what was promised."""
 
 
@@ -37,7 +41,7 @@ def write_gguf(
     path: Path,
     name: str,
     config: Gemma3TextConfig,
-    vocabulary: Vocabulary,
+    pieces: PieceTable,
     weights: Mapping[str, Tensor] | None,
 ) -> None:
     """Write an F16 GGUF file; with `weights` None only the vocabulary, for tokenising."""
@@ -45,7 +49,7 @@ def write_gguf(
     writer.add_name(name)
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
     _add_shape(writer, config)
-    _add_vocabulary(writer, vocabulary)
+    _add_pieces(writer, pieces)
     for tensor_name, array in _tensors(weights or {}, config.num_hidden_layers):
         writer.add_tensor(tensor_name, array)
     writer.write_header_to_file()
@@ -87,6 +91,32 @@ def write_build(
     return build
 
 
+def build_facts(
+    recipe: Recipe, lenses: Mapping[str, Lens], dataset_digest: str, parameters: int
+) -> dict[str, Any]:
+    """Give what build.json says of a starter: how to ask it, what it knows, where it comes from."""
+    return {
+        "base": "scratch",
+        "prompt": STYLE.prompt,
+        "chat": STYLE.chat,
+        "text_mode": "pointers",
+        "n_ctx_train": recipe.model.context,
+        "budget_tokens": recipe.sft.budget_tokens,
+        "contracts": {
+            name: {
+                "version": lens.contract.version,
+                "fields": [field.name for field in lens.contract.asked],
+            }
+            for name, lens in sorted(lenses.items())
+        },
+        "licence": "Apache-2.0 (weights); data licences in README.md",
+        "parameters": parameters,
+        "dataset": dataset_digest,
+        "recipe": recipe.model_dump(mode="json"),
+        "scores": {},
+    }
+
+
 def _add_shape(writer: gguf.GGUFWriter, config: Gemma3TextConfig) -> None:
     writer.add_context_length(config.max_position_embeddings)
     writer.add_embedding_length(config.hidden_size)
@@ -97,17 +127,17 @@ def _add_shape(writer: gguf.GGUFWriter, config: Gemma3TextConfig) -> None:
     writer.add_key_length(config.head_dim)
     writer.add_value_length(config.head_dim)
     writer.add_layer_norm_rms_eps(NORM_EPSILON)
-    writer.add_sliding_window(config.sliding_window)
-    writer.add_rope_freq_base(config.rope_parameters["full_attention"]["rope_theta"])
+    writer.add_sliding_window(config.sliding_window or 0)
+    writer.add_rope_freq_base(config.default_theta["global"])
 
 
-def _add_vocabulary(writer: gguf.GGUFWriter, vocabulary: Vocabulary) -> None:
+def _add_pieces(writer: gguf.GGUFWriter, pieces: PieceTable) -> None:
     writer.add_tokenizer_model("llama")
     writer.add_tokenizer_pre("default")
-    writer.add_token_list([piece.text.encode() for piece in vocabulary.pieces])
-    writer.add_token_scores([piece.score for piece in vocabulary.pieces])
-    writer.add_token_types([int(piece.kind) for piece in vocabulary.pieces])
-    ids = {piece.text: index for index, piece in enumerate(vocabulary.pieces[:64])}
+    writer.add_token_list([piece.text.encode() for piece in pieces.rows])
+    writer.add_token_scores([piece.score for piece in pieces.rows])
+    writer.add_token_types([int(piece.kind) for piece in pieces.rows])
+    ids = {piece.text: index for index, piece in enumerate(pieces.rows[:64])}
     writer.add_pad_token_id(ids["<pad>"])
     writer.add_eos_token_id(ids["<eos>"])
     writer.add_bos_token_id(ids["<bos>"])

@@ -6,7 +6,7 @@ nothing about where they come from or what they mean.
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import cos, pi
 from pathlib import Path
@@ -51,7 +51,7 @@ class LoopState:
 
 
 def weighted_loss(model: Gemma3ForCausalLM, batch: Batch) -> Tensor:
-    """Mean next-token loss over the weighted places; places of weight 0 give no gradient."""
+    """Sum of weighted next-token losses; places of weight 0 give no gradient."""
     targets = batch.tokens[:, 1:]
     weights = batch.weights[:, 1:]
     hidden = model.model(input_ids=batch.tokens[:, :-1], use_cache=False).last_hidden_state
@@ -59,8 +59,7 @@ def weighted_loss(model: Gemma3ForCausalLM, batch: Batch) -> Tensor:
     # The head is a quarter of the work: only places that count go through it.
     logits = model.lm_head(hidden[wanted])
     losses = functional.cross_entropy(logits.float(), targets[wanted], reduction="none")
-    kept = weights[wanted]
-    return (losses * kept).sum() / kept.sum().clamp(min=1e-6)
+    return (losses * weights[wanted]).sum()
 
 
 def rate_at(plan: LoopPlan, state: LoopState) -> float:
@@ -108,20 +107,19 @@ class Loop:
 
     def run(
         self,
-        next_batch: Callable[[int], Batch],
+        next_batches: Callable[[int], Sequence[Batch]],
         *,
         label: str,
         evaluate: Callable[[Gemma3ForCausalLM], dict[str, float]] | None = None,
     ) -> LoopState:
-        """Train until the plan is done; `next_batch(step)` gives the batch of a step."""
+        """Train until the plan is done; `next_batches(step)` gives a step's batches."""
         with _progress() as bar, (self.folder / "metrics.jsonl").open("a") as metrics:
-            task = bar.add_task(label, total=1.0, completed=progress_of(self.plan, self.state), note="")
+            task = bar.add_task(label, total=1, note="")
             saved_at = self.state.elapsed_s
             while progress_of(self.plan, self.state) < 1.0:
-                facts = self._step(next_batch(self.state.step))
+                facts = self._step(next_batches(self.state.step))
                 metrics.write(json.dumps(facts) + "\n")
-                note = f"step {self.state.step} loss {facts['loss']:.3f} {facts['tokens_per_s']:.0f} tok/s"
-                bar.update(task, completed=progress_of(self.plan, self.state), note=note)
+                bar.update(task, completed=progress_of(self.plan, self.state), note=_note(facts))
                 if self.state.elapsed_s - saved_at > CHECKPOINT_EVERY_S:
                     saved_at = self.state.elapsed_s
                     metrics.flush()
@@ -132,15 +130,20 @@ class Loop:
             self.save()
         return self.state
 
-    def _step(self, batch: Batch) -> dict[str, Any]:
+    def _step(self, batches: Sequence[Batch]) -> dict[str, Any]:
         started = time.monotonic()
         rate = rate_at(self.plan, self.state)
         for optimiser in self._optimisers:
             for group in optimiser.param_groups:
                 group["lr"] = group["peak_lr"] * rate
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.plan.bf16):
-            loss = weighted_loss(self.model, batch)
-        loss.backward()  # type: ignore[no-untyped-call]
+        total = sum(float(batch.weights[:, 1:].sum()) for batch in batches)
+        tokens = sum(batch.tokens.numel() for batch in batches)
+        loss = 0.0
+        for batch in batches:
+            with torch.autocast("cpu", torch.bfloat16, enabled=self.plan.bf16):
+                part = weighted_loss(self.model, batch) / max(total, 1e-6)
+            part.backward()  # type: ignore[no-untyped-call]
+            loss += float(part.detach())
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), CLIP_NORM)
         for optimiser in self._optimisers:
             optimiser.step()
@@ -148,14 +151,14 @@ class Loop:
         spent = time.monotonic() - started
         self.state.step += 1
         self.state.elapsed_s += spent
-        self.state.tokens += batch.tokens.numel()
+        self.state.tokens += tokens
         return {
             "step": self.state.step,
-            "loss": float(loss.detach()),
+            "loss": loss,
             "rate": rate,
             "elapsed_s": round(self.state.elapsed_s, 1),
             "tokens": self.state.tokens,
-            "tokens_per_s": round(batch.tokens.numel() / spent, 1),
+            "tokens_per_s": round(tokens / spent, 1),
         }
 
 
@@ -176,6 +179,10 @@ def build_optimisers(model: Gemma3ForCausalLM, plan: LoopPlan) -> list[torch.opt
         for group in optimiser.param_groups:
             group["peak_lr"] = plan.learning_rate
     return [muon, adamw]
+
+
+def _note(facts: dict[str, Any]) -> str:
+    return f"step {facts['step']} loss {facts['loss']:.3f} {facts['tokens_per_s']:.0f} tok/s"
 
 
 def _progress() -> Progress:

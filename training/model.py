@@ -34,7 +34,6 @@ def model_config(shape: ModelRecipe, pieces: int) -> Gemma3TextConfig:
         rms_norm_eps=NORM_EPSILON,
         tie_word_embeddings=True,
         use_cache=False,
-        attn_implementation="sdpa",
     )
 
 

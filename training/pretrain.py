@@ -14,12 +14,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from inference.prompt import encode_segments, number_sentences, render_article
+from inference.reading import read_article
+from inference.spelling import Encoder
+from training.examples import STYLE
 from training.loop import Batch
-from training.rendering import Renderer
-from training.tokeniser import Tokeniser
 
 # Leads carry the news, and short documents show more stories for the same number of tokens.
 DOCUMENT_TOKENS = 448
+_LEAD_CHARS = 6 * DOCUMENT_TOKENS
 
 
 @dataclass(frozen=True)
@@ -29,20 +32,25 @@ class Document:
 
 
 def encode_documents(
-    documents: Iterable[Document],
-    tokeniser: Tokeniser,
-    renderer: Renderer,
-    prompt_share: float,
-    seed: int,
+    documents: Iterable[Document], encoder: Encoder, prompt_share: float, seed: int
 ) -> Iterator[list[int]]:
-    """Tokenise each document as plain text or, for `prompt_share` of them, as a prompt's article."""
+    """Tokenise each document's lead as plain text or, for a share of them, as in a prompt."""
     chance = random.Random(seed)
+    begin = encoder.encode("<bos>")
     for document in documents:
+        lead = document.text[:_LEAD_CHARS]
         if chance.random() < prompt_share:
-            yield renderer.article(document.title, document.text)[:DOCUMENT_TOKENS]
+            tokens = encode_as_prompt(document.title, lead, encoder)
         else:
-            tokens = tokeniser.encode(f"{document.title}\n{document.text[: DOCUMENT_TOKENS * 6]}")
-            yield [renderer.bos, *tokens[: DOCUMENT_TOKENS - 1]]
+            tokens = begin + encoder.encode_untrusted(f"{document.title}\n{lead}")
+        yield tokens[:DOCUMENT_TOKENS]
+
+
+def encode_as_prompt(title: str, text: str, encoder: Encoder) -> list[int]:
+    """Tokenise an article as the first part of a serving prompt, sentences numbered."""
+    reading = read_article(title, text, budget_tokens=DOCUMENT_TOKENS)
+    segments = render_article(reading, number_sentences(reading), STYLE)
+    return encode_segments(segments, encoder)
 
 
 def pack(encoded: Iterable[list[int]], path: Path) -> NDArray[np.uint16]:
@@ -65,11 +73,11 @@ class PackedRows:
         if self._per_epoch == 0:
             raise ValueError(f"{len(packed)} tokens do not fill one batch of {rows} x {length}")
 
-    def batch(self, step: int) -> Batch:
-        """Give the batch of a step: the same step always gives the same batch."""
+    def batches(self, step: int) -> list[Batch]:
+        """Give the batch of a step: the same step always gives the same one."""
         epoch, place = divmod(step, self._per_epoch)
         order = np.random.default_rng((self._seed, epoch)).permutation(self._per_epoch * self._rows)
         chosen = order[place * self._rows : (place + 1) * self._rows]
         rows = [self._packed[row * self._length : (row + 1) * self._length] for row in chosen]
         tokens = torch.from_numpy(np.stack(rows).astype(np.int64))
-        return Batch(tokens, torch.ones(tokens.shape))
+        return [Batch(tokens, torch.ones(tokens.shape))]

@@ -22,7 +22,7 @@ class _Part(BaseModel):
 
 class TokeniserRecipe(_Part):
     pieces: int = Field(ge=512)
-    """Whole vocabulary, control and byte tokens included; a multiple of 256 keeps the head tiled."""
+    """Whole vocabulary with control and byte tokens; a multiple of 256 keeps the head tiled."""
     sample_chars: int
     """Characters of article text that the merges are learned from."""
     alphabet: int
@@ -43,8 +43,9 @@ class ModelRecipe(_Part):
 
 
 class PretrainRecipe(_Part):
+    steps: int
     minutes: float
-    """Wall-clock budget; the cosine schedule ends with it, whatever the machine's speed."""
+    """The stage ends after `steps` or `minutes`, whatever is first; so does its schedule."""
     sequence: int
     """Tokens of one packed row."""
     rows: int
@@ -58,6 +59,7 @@ class PretrainRecipe(_Part):
 
 
 class SftRecipe(_Part):
+    steps: int
     minutes: float
     tokens: int
     """Tokens of one optimiser step, padding included."""
@@ -67,7 +69,11 @@ class SftRecipe(_Part):
     warmup_steps: int
     weight_decay: float
     prompt_loss: float
-    """Weight of the loss on the prompt's own tokens: keeps the language model alive."""
+    """Loss on the prompt's own tokens, as a share of that on the answers: keeps the language."""
+    balance: float
+    """Exponent of a label's frequency in sampling: 1 as found, 0 all labels alike."""
+    mixture: dict[str, float]
+    """Share of the rows of one corpus and lens, named `corpus.lens`."""
     bf16: bool
 
 

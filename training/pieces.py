@@ -1,4 +1,4 @@
-"""The layout of a starter build's vocabulary: which token has which id, kind and merge score.
+"""The pieces of a starter build's vocabulary: which token has which id, kind and merge score.
 
 Knows the order of pieces only. How they were learned is tokeniser.py's matter, how they are stored
 export.py's. The layout follows Gemma (SentencePiece, byte fallback, no space prefix), so that
@@ -13,8 +13,10 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Self
 
+from inference.spelling import END_OF_TURN, MAX_MARKERS
+from schemas.contract import DELIMITER
+
 SPACE = "▁"  # SentencePiece's stand-in for a blank.
-SENTENCE_MARKERS = 48
 
 
 class PieceKind(IntEnum):
@@ -33,21 +35,22 @@ class Piece:
     score: float
 
 
-# Each is the last plus one character, so that greedy merging from the left reaches " ||| ".
-_DELIMITER_STEPS = tuple(f"{SPACE}|||{SPACE}"[:length] for length in range(2, 6))
+# Each step is the last plus one character, so that merging from the left reaches " ||| ".
+_DELIMITER = DELIMITER.replace(" ", SPACE)
+_DELIMITER_STEPS = tuple(_DELIMITER[:length] for length in range(2, len(_DELIMITER) + 1))
 _FIXED = (*_DELIMITER_STEPS, "10")
 _CONTROL = (
     "<start_of_turn>",
-    "<end_of_turn>",
-    *(f"<s{number}>" for number in range(1, SENTENCE_MARKERS + 1)),
+    END_OF_TURN,
+    *(f"<s{number}>" for number in range(1, MAX_MARKERS + 1)),
 )
 
 
 @dataclass(frozen=True)
-class Vocabulary:
+class PieceTable:
     """All pieces in id order."""
 
-    pieces: tuple[Piece, ...]
+    rows: tuple[Piece, ...]
 
     @classmethod
     def lay_out(cls, learned: Sequence[str], size: int) -> Self:
@@ -64,16 +67,16 @@ class Vocabulary:
         return cls((*fixed, *ranked))
 
     def __len__(self) -> int:
-        return len(self.pieces)
+        return len(self.rows)
 
     @property
     def digest(self) -> str:
         """Short hash of the whole layout, to tell caches of tokenised text apart."""
-        rows = [(piece.text, int(piece.kind), piece.score) for piece in self.pieces]
+        rows = [(piece.text, int(piece.kind), piece.score) for piece in self.rows]
         return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
 
     def save(self, path: Path) -> None:
-        rows = [[piece.text, int(piece.kind), piece.score] for piece in self.pieces]
+        rows = [[piece.text, int(piece.kind), piece.score] for piece in self.rows]
         path.write_text(json.dumps(rows, ensure_ascii=False), encoding="utf-8")
 
     @classmethod
