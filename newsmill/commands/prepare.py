@@ -1,0 +1,23 @@
+"""`newsmill prepare`: what `newsmill up` does first, for those who start the workers themselves."""
+
+from __future__ import annotations
+
+
+def command() -> None:
+    """Bring the database and its views to this version's shape; check lenses and model.
+
+    Docker Compose runs it before the workers; `newsmill up` does it by itself. Harmless when
+    there is nothing to do.
+    """
+    import typer
+
+    from newsmill.commands.up import check_model_and_lenses, create_views
+    from newsmill.workplace import open_workplace
+    from schemas.settings import load_settings
+    from store import migrations
+
+    settings = load_settings()
+    lenses = check_model_and_lenses(settings)
+    with open_workplace(settings) as place:
+        create_views(place, lenses)
+    typer.echo(f"database at migration {migrations.head()}, {len(lenses)} views of analyses")
