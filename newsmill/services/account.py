@@ -116,7 +116,8 @@ def _checked(home: Path, accounts: list[Account]) -> Account:
             return account
     tried = ", ".join(account.name for account in accounts)
     raise ConfigError(
-        f"the servers cannot run as root, and no other user can enter {home} (tried: {tried}): "
+        "the servers cannot run as root, and none of the users that could run them can enter "
+        f"{home} (tried: {tried}): "
         "set NEWSMILL_HOME to a folder open to them, such as /var/lib/newsmill, or set "
         "NEWSMILL_SERVICE_USER, or set DATABASE_URL and REDIS_URL to servers of your own",
         home=str(home),

@@ -22,7 +22,7 @@ from newsmill.services.binaries import find_postgres
 from newsmill.services.home import Home, make_private_folder
 from newsmill.services.processes import ServerProcess, read_pid
 from newsmill.services.server import EmbeddedServer, Reach
-from schemas.errors import ConfigError
+from schemas.errors import ConfigError, TransientError
 
 ROLE = "newsmill"
 DATABASE = "newsmill"
@@ -144,10 +144,11 @@ class EmbeddedPostgres(EmbeddedServer):
                 if connection.execute(query, [DATABASE]).fetchone() is None:
                     connection.execute(f"create database {DATABASE}")
         except psycopg.OperationalError as error:
+            if "authentication failed" not in str(error):
+                raise TransientError(f"postgres did not answer: {error}") from error
             raise ConfigError(
-                f"the Postgres in {self._home.postgres} runs but refuses us: "
-                f"{str(error).strip()}; the password it was made with is in "
-                f"{self._home.postgres / 'password'}"
+                f"the Postgres in {self._home.postgres} refuses the password that it was made "
+                f"with, in {self._home.postgres / 'password'}: set that one for role {ROLE} again"
             ) from error
 
     def _address(self, database: str) -> str:

@@ -136,7 +136,7 @@ def test_programs_in_a_folder_closed_to_the_servers_user_are_copied(home: Path) 
 def test_home_closed_to_every_other_user_is_refused_and_stays_closed(home: Path) -> None:
     closed = home / "closed"
     closed.mkdir(mode=0o700)
-    with pytest.raises(ConfigError, match="no other user can enter"):
+    with pytest.raises(ConfigError, match="none of the users that could run them can enter"):
         Services.launch(closed / "home")
     assert closed.stat().st_mode & 0o777 == 0o700
 
