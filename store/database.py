@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from psycopg.errors import ReadOnlySqlTransaction
 from sqlalchemy import Engine, create_engine, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import (
     ArgumentError,
+    DBAPIError,
     InterfaceError,
     OperationalError,
     TimeoutError as PoolTimeoutError,
@@ -72,13 +74,15 @@ class Database:
     def begin(self) -> Iterator[Session]:
         """Open one transaction: committed at the end, rolled back on any exception.
 
-        Raises TransientError when the server is away, stops, or breaks a deadlock.
+        Raises TransientError when the server is away, stops, refuses writing or breaks a deadlock.
         """
         try:
             with self._sessions.begin() as session:
                 yield session
-        except (OperationalError, InterfaceError, PoolTimeoutError) as error:
-            raise TransientError(f"the database did not answer: {_first_line(error)}") from error
+        except (DBAPIError, PoolTimeoutError) as error:
+            if not _will_pass(error):
+                raise
+            raise TransientError(f"the database cannot be used: {_describe(error)}") from error
 
     def forget(self) -> None:
         """Drop the parent's connections in a forked child, without closing them there."""
@@ -89,7 +93,16 @@ class Database:
         self.engine.dispose()
 
 
-def _first_line(error: Exception) -> str:
-    cause = getattr(error, "orig", None) or error
-    lines = str(cause).strip().splitlines()
-    return lines[0] if lines else type(cause).__name__
+def _will_pass(error: DBAPIError | PoolTimeoutError) -> bool:
+    """Tell what is wrong with the server or the connection from what is wrong with a statement."""
+    if isinstance(error, DBAPIError) and isinstance(error.orig, ReadOnlySqlTransaction):
+        # A standby before it takes over, or a disk so full that the host allows no writing.
+        return True
+    return isinstance(error, OperationalError | InterfaceError | PoolTimeoutError)
+
+
+def _describe(error: DBAPIError | PoolTimeoutError) -> str:
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    # libpq puts the reason first, unless it tried several addresses of a host.
+    lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
+    return " ".join(lines[:2])

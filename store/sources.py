@@ -80,13 +80,23 @@ RETURNING source.id
 """
 
 
+_FORGET_FAILED = """
+DELETE FROM work
+WHERE stage = 'ingest' AND subject_id = ANY(:source_ids) AND state = 'dead'
+    AND traceback IS NOT NULL
+"""
+
+
 def enqueue_due(session: Session, *, limit: int = 100) -> list[int]:
     """Make ingest work of the sources that are due, and set when each is due again.
 
-    Both in one transaction: two ticks at once, or none for an hour, poll each source once.
-    Returns the ids for which a message is to be sent after the commit.
+    Both in one transaction: two ticks at once, or none for an hour, poll each source once. A
+    poll that was given up gets its next chance here, or a feed that was away for a minute would
+    be silent for good; one that killed its workers (it has no traceback) stays dead until a
+    person has looked. Returns the ids for which a message is to be sent after the commit.
     """
     source_ids = list(execute(session, _CLAIM_DUE, limit=limit).scalars())
+    execute(session, _FORGET_FAILED, source_ids=source_ids)
     enqueue(session, "ingest", source_ids)
     return source_ids
 

@@ -29,7 +29,7 @@ def test_exception_undoes_the_whole_transaction(database: Database) -> None:
 
 def test_server_that_is_away_is_a_transient_error_without_the_password() -> None:
     database = Database("postgresql://me:secret@/nowhere?host=/nonexistent")
-    with pytest.raises(TransientError, match="did not answer") as caught:
+    with pytest.raises(TransientError, match="No such file or directory") as caught:
         read(database, "SELECT 1")
     assert "secret" not in str(caught.value)
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
@@ -55,6 +55,16 @@ def test_connection_cut_within_a_transaction_is_a_transient_error(database: Data
     with pytest.raises(TransientError):
         lose_the_connection()
     assert states(database) == []
+
+
+def test_server_that_allows_no_writing_is_a_transient_error(database: Database) -> None:
+    def write() -> None:
+        with database.begin() as session:
+            execute(session, "SET TRANSACTION READ ONLY")
+            work.enqueue(session, "prefilter", [1])
+
+    with pytest.raises(TransientError, match="read-only transaction"):
+        write()
 
 
 def test_child_process_uses_connections_of_its_own(database: Database) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 
 from schemas.errors import PermanentError
-from store import sources
+from store import sources, work
 from store.database import Database
-from tests.integration.store.rows import HOUR, read, states
+from store.sweep import sweep
+from tests.integration.store.rows import HOUR, OVER, claim, read, states
 
 
 def add(database: Database, location: str, **options: object) -> int:
@@ -42,6 +44,36 @@ def test_source_with_an_interval_is_polled_at_once_and_then_when_due(database: D
 def test_source_without_an_interval_is_never_due(database: Database) -> None:
     add(database, "/corpus.jsonl")
     assert enqueue_due(database) == []
+
+
+def test_poll_that_was_given_up_gets_its_next_chance_when_the_source_is_due(
+    database: Database,
+) -> None:
+    source_id = add(database, "https://a.example/feed", interval=timedelta(0))
+    enqueue_due(database)
+    with database.begin() as session:
+        claims = claim(database, "ingest")
+        work.fail(session, claims, retry_in=None, error="timed out", traceback="Traceback …")
+    enqueue_due(database)
+    assert states(database) == [(source_id, "waiting", 0)]
+
+
+def test_poll_that_killed_its_workers_stays_dead(database: Database) -> None:
+    source_id = add(database, "https://a.example/feed", interval=timedelta(0))
+    enqueue_due(database)
+    claim(database, "ingest", lease=OVER)
+    with database.begin() as session:
+        sweep(session, [], max_attempts=1, resend_after=HOUR)
+    enqueue_due(database)
+    assert states(database) == [(source_id, "dead", 1)]
+
+
+def test_poll_that_takes_longer_than_its_interval_is_not_begun_again(database: Database) -> None:
+    source_id = add(database, "https://a.example/feed", interval=timedelta(0))
+    enqueue_due(database)
+    claim(database, "ingest")
+    enqueue_due(database)
+    assert states(database) == [(source_id, "claimed", 1)]
 
 
 def test_four_ticks_at_once_poll_each_source_once(database: Database) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from schemas.errors import ConfigError
-from schemas.lens import Lens
+from schemas.lens import Lens, load_lenses
+from schemas.settings import ROOT
 from store import analyses, views
 from store.database import Database
 from tests.integration.store.rows import add_articles, make_lens, make_rebuilt, read
@@ -118,6 +119,13 @@ def test_view_follows_its_contract(database: Database) -> None:
         make(database, make_lens(fields))
         names = [field["name"] for field in fields]
         assert list(columns(database, "tried_v1"))[10:] == names
+
+
+def test_every_shipped_lens_has_a_view_with_all_its_fields(database: Database) -> None:
+    for lens in load_lenses(ROOT / "lenses").values():
+        make(database, lens)
+        fields = {field.name: field.sql_type for field in lens.contract.fields}
+        assert fields.items() <= columns(database, lens.view_name).items()
 
 
 def test_field_that_is_called_like_a_fixed_column_keeps_its_name(database: Database) -> None:
