@@ -1,0 +1,148 @@
+"""`newsmill models`: list the builds here and those on the hub, pull and verify them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from inference.builds import Build
+    from inference.hub import Progress
+    from schemas.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, help="Look at the models, pull and verify them.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+NEEDS_ATTENTION = 3
+
+
+@app.command("list")
+def list_models(as_json: AsJson = False) -> None:
+    """Show the builds on this machine, then those that can be pulled."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from schemas.settings import load_settings
+
+    rows = list(_list_rows(load_settings()))
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    table = Table("", "model", "MB", "licence", "where")
+    for row in rows:
+        mark = "●" if row["in_use"] else ""
+        table.add_row(mark, row["name"], f"{row['mb']:,}", row["licence"], row["where"])
+    Console().print(table)
+
+
+@app.command()
+def pull(name: Annotated[str, typer.Argument(help="As `newsmill models list` shows it.")]) -> None:
+    """Fetch a model from the hub (or HF_ENDPOINT); goes on where it broke off."""
+    from datetime import UTC, datetime
+
+    from inference.catalogue import load_catalogue
+    from inference.hub import DEFAULT_ENDPOINT, Hub
+    from schemas.errors import ConfigError
+    from schemas.settings import load_settings
+
+    settings = load_settings()
+    catalogue = load_catalogue(settings.models_dir)
+    if name not in catalogue:
+        raise ConfigError(f"no model {name!r} in the catalogue: {', '.join(catalogue)}")
+    hub = Hub(os.environ.get("HF_ENDPOINT") or DEFAULT_ENDPOINT, token=os.environ.get("HF_TOKEN"))
+    folder = settings.home / "models" / name
+    with _show_progress(name) as progress:
+        build = hub.pull(catalogue[name], folder, datetime.now(UTC), progress)
+    known = "as expected" if catalogue[name].sha256 else "recorded now, the catalogue has none"
+    typer.echo(f"{build.folder}: SHA-256 {build.manifest.sha256[:12]}… ({known})")
+    typer.echo(f"use it with NEWSMILL_INFERENCE__BUILD={name}, or --model {name}")
+
+
+@app.command()
+def verify(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Names; without any, every build here.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare model files with their checksums. Exit code 3 when one is damaged."""
+    from inference.builds import list_builds, resolve_build, verify_build
+    from schemas.errors import ConfigError
+    from schemas.settings import load_settings
+
+    settings = load_settings()
+    builds = [resolve_build(settings, name) for name in names or ()] or list_builds(settings)
+    faults: dict[str, str | None] = {}
+    for build in builds:
+        try:
+            verify_build(build)
+            faults[build.name] = None
+        except ConfigError as error:
+            faults[build.name] = str(error)
+        if not as_json:
+            fault = faults[build.name]
+            typer.echo(fault or f"{build.name}: the checksum is right", err=fault is not None)
+    if as_json:
+        typer.echo(json.dumps(faults, indent=2))
+    if any(faults.values()):
+        raise typer.Exit(NEEDS_ATTENTION)
+
+
+def _list_rows(settings: Settings) -> Iterator[dict[str, Any]]:
+    """Give a row for each build here, then for each entry of the catalogue that is not here."""
+    from inference.builds import list_builds
+    from inference.catalogue import load_catalogue
+
+    builds = list_builds(settings)
+    for build in builds:
+        yield {
+            "name": build.name,
+            "in_use": build.folder.name == settings.inference.build,
+            "mb": round(_size_of(build) / 10**6),
+            "licence": build.manifest.licence,
+            "where": str(build.folder),
+            "created": build.manifest.created.isoformat(),
+        }
+    here = {build.folder.name for build in builds}
+    for entry in load_catalogue(settings.models_dir).values():
+        if entry.name not in here:
+            yield {
+                "name": entry.name,
+                "in_use": False,
+                "mb": round(entry.bytes / 10**6),
+                "licence": entry.licence,
+                "where": f"on the hub: {entry.title}",
+                "created": None,
+            }
+
+
+def _size_of(build: Build) -> int:
+    return build.model_path.stat().st_size
+
+
+@contextmanager
+def _show_progress(name: str) -> Iterator[Progress]:
+    """Show a bar on stderr, and hand over what moves it."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress as Bar,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    columns = (
+        *(TextColumn("{task.description}"), BarColumn(), DownloadColumn()),
+        *(TransferSpeedColumn(), TimeRemainingColumn()),
+    )
+    with Bar(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(name, total=None)
+        yield lambda there, size: bar.update(task, completed=there, total=size)
