@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -106,15 +106,6 @@ def load(session: Session, source_id: int) -> StoredSource:
     source = session.get(Source, source_id)
     if source is None:
         raise PermanentError("the source does not exist any more", source_id=source_id)
-    return _read_source(source)
-
-
-def list_all(session: Session) -> list[StoredSource]:
-    """Read every source, in the order in which they were added."""
-    return [_read_source(source) for source in session.scalars(select(Source).order_by(Source.id))]
-
-
-def _read_source(source: Source) -> StoredSource:
     return StoredSource(
         source_id=source.id,
         kind=source.kind,

@@ -28,8 +28,8 @@ def test_same_source_again_is_one_row_with_the_new_settings(database: Database) 
     first = add(database, "https://a.example/feed", name="A", settings={"x": 1})
     again = add(database, "https://a.example/feed", name="B", settings={"x": 2})
     with database.begin() as session:
-        (stored,) = sources.list_all(session)
-    assert (first, stored.name, stored.settings) == (again, "B", {"x": 2})
+        stored = sources.load(session, first)
+    assert (again, stored.name, stored.settings) == (first, "B", {"x": 2})
 
 
 def test_source_with_an_interval_is_polled_at_once_and_then_when_due(database: Database) -> None:
