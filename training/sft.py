@@ -19,7 +19,7 @@ from training.examples import Example, ExampleWriter
 from training.loop import Batch
 from training.sampling import Sampler, split_by_length
 
-MICRO_TOKENS = 4096
+MICRO_TOKENS = 2048
 # Outside these shares of answered tokens, the masks or the prompts are wrong.
 LEAST_TRAINED_SHARE = 0.005
 MOST_TRAINED_SHARE = 0.5
