@@ -38,15 +38,14 @@ RUN /opt/venv/bin/pip install --no-deps --editable . \
 
 FROM python:3.11-slim-bookworm
 
-# libgomp1: llama.cpp's threads. tini: passes signals on and reaps children. The folders are
-# here so that a new volume gets them, with their owner.
+# libgomp1: llama.cpp's threads. tini: passes signals on and reaps children. The folder is
+# here so that a new volume gets its owner.
 # hadolint ignore=DL3008
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends libgomp1 tini \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --system --uid 10001 --home-dir /var/lib/newsmill newsmill \
- && install --directory --owner=newsmill /var/lib/newsmill /var/lib/newsmill/beat \
-    /var/lib/newsmill/flower
+ && install --directory --owner=newsmill /var/lib/newsmill
 
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /opt/newsmill /opt/newsmill

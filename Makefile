@@ -17,7 +17,7 @@ export CMAKE_ARGS := $(CMAKE_ARGS) -DCMAKE_PROJECT_INCLUDE='$(CURDIR)/llama-cpp.
 export CMAKE_BUILD_PARALLEL_LEVEL ?= $(shell nproc 2>/dev/null || echo 2)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-unit lint format bench bench-inference starter lock hooks clean
+.PHONY: help install demo test test-unit lint format bench bench-inference starter lock map hooks clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ starter: $(INSTALLED_DEV) ## Train the starter build anew: make starter DATA=fol
 
 lock: $(INSTALLED_DEV) ## Write the lock files anew from pyproject.toml; UPGRADE=1 moves all versions
 	@$(BIN)/python .ci/lock.py $(if $(UPGRADE),--upgrade)
+
+map: ## Write the file map of README.md anew from the modules' docstrings
+	@$(PYTHON) .ci/file_map.py
 
 hooks: $(INSTALLED_DEV) ## Let git run `make format lint` before each commit
 	@$(BIN)/pre-commit install

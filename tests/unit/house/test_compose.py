@@ -14,7 +14,7 @@ import yaml
 from pydantic import SecretStr
 
 from newsmill.flower_access import FlowerAccess
-from newsmill.processes import ProcessSpec, plan_mill
+from newsmill.processes import ProcessSpec, plan_beat, plan_flower, plan_workers
 from schemas.settings import Settings, list_variables
 from workers.queues import STAGES
 
@@ -35,7 +35,8 @@ def services() -> dict[str, dict[str, Any]]:
 def planned(name: str) -> ProcessSpec:
     """What the supervisor would start under that name with the default settings."""
     access = FlowerAccess(5555, "newsmill", SecretStr("secret"), password_file=None)
-    specs = plan_mill(Settings.model_construct(home=HOME), access)
+    workers = plan_workers(Settings.model_construct(home=HOME))
+    specs = [*workers, plan_beat(HOME), plan_flower(HOME, access)]
     return next(spec for spec in specs if spec.name == name)
 
 
