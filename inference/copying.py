@@ -142,7 +142,7 @@ def copy_names(
         mark = len(tape)
         if names:
             tape.force(spelling.separator)
-        ends = [follow] if len(names) + 1 == max_items else [follow, spelling.separator[0]]
+        ends = [follow, spelling.separator[0]]
         empty = [] if names else spelling.value(EMPTY, is_first=is_first)
         moves = spans.begin(blank=bool(names) or (not is_first and spelling.lead == " "))
         name, end = yield from _copy_name(tape, spans, moves, ends, empty, certainties)
@@ -152,7 +152,7 @@ def copy_names(
             return names, certainties
         names.append(name)
         seen.add(name.casefold())
-        if end == follow:
+        if end == follow or len(names) == max_items:
             return names, certainties
 
 

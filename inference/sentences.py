@@ -22,12 +22,15 @@ _CLAUSE = re.compile(r"[;:,，、；]\s*|\s[–—-]\s")
 _LAST_WORD = re.compile(r"[^\s(\[\"'“‘]*$")
 _ABBREVIATIONS = set(
     """
-mr mrs ms dr prof st jr sr inc ltd co corp llc plc bros vs etc no nos vol fig al approx est dept
-gen col lt sgt capt cmdr adm maj sen rep gov pres hon rev ave blvd rd mt ft jan feb mar apr jun
-jul aug sep sept oct nov dec mon tue wed thu fri sat sun e.g i.e a.m p.m u.s u.k u.n u.s.a d.c
-ph.d bzw ca nr str z.b d.h u.a dhr mevr mw drs ir bijv blz o.a m.b.t mme mlle sra sig
+    mr mrs ms dr prof st jr sr inc ltd co corp llc plc bros vs al approx est dept gen col lt sgt
+    capt cmdr adm maj sen rep gov pres hon rev ave blvd rd mt ft e.g i.e a.m p.m u.s u.k u.n u.s.a
+    d.c ph.d bzw ca str z.b d.h u.a dhr mevr mw drs ir bijv blz o.a m.b.t mme mlle sra sig
     """.split()
 )
+_BEFORE_NUMBERS = set(
+    "no nos nr vol fig art pp jan feb mar apr jun jul aug sep sept oct nov dec".split()
+)
+"""Abbreviations when a number follows; before anything else they may be words."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,8 @@ def _goes_on(before: str, mark: str, after: str) -> bool:
     found = _LAST_WORD.search(before)
     word = found[0] if found else ""
     is_initial = len(word) == 1 and word.isupper()
-    return is_initial or word.casefold() in _ABBREVIATIONS
+    counts = word.casefold() in _BEFORE_NUMBERS and after[:1].isdigit()
+    return is_initial or counts or word.casefold() in _ABBREVIATIONS
 
 
 def _cut_long(sentence: str) -> Iterator[str]:

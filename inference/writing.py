@@ -17,11 +17,13 @@ from inference.vocabulary import Vocabulary
 from schemas.fields import EMPTY
 from schemas.fields.base import shorten
 
-NO_REPEAT = 4
-"""No run of this many tokens may come twice in one text."""
+NO_REPEAT = 8
+"""No run of this many tokens may come twice in one text. A name is shorter, a circle is not."""
 
 SOFT_END = 0.7
 """From this share of the token limit on, a text stops at the end of a sentence."""
+
+_SENTENCE_ENDS = (".", "!", "?", "。")
 
 MAX_POINTERS = 3
 """Sentences that a text may point at."""
@@ -60,7 +62,7 @@ def write_text(
     tokens: list[int] = []
     certainties: list[float] = []
     text = ""
-    while len(tokens) < max_tokens and len(text) <= max_chars and _has_room(text, max_items):
+    while len(tokens) < max_tokens and len(text) <= max_chars:
         row = yield from tape.listen()
         stop = _best_stop(row, vocabulary, follow) if len(text) >= min_chars else None
         token = _pick(row, vocabulary, repetition.banned(), stop)
@@ -71,7 +73,8 @@ def write_text(
         tokens.append(token)
         repetition.add(token)
         text = vocabulary.decode(tokens).strip()
-        if len(tokens) >= SOFT_END * max_tokens and text.endswith((".", "!", "?", "。")):
+        is_late = len(tokens) >= SOFT_END * max_tokens
+        if (is_late and text.endswith(_SENTENCE_ENDS)) or text.count(";") >= max_items > 1:
             return shorten(text, max_chars), certainties
     return _end_well(text, max_chars), certainties
 
@@ -133,10 +136,6 @@ def _pick(row: Logits, vocabulary: Vocabulary, banned: set[int], stop: int | Non
     return int(allowed.argmax())
 
 
-def _has_room(text: str, max_items: int) -> bool:
-    return max_items == 1 or text.count(";") < max_items
-
-
 def _best_stop(row: Logits, vocabulary: Vocabulary, follow: int) -> int:
     """Give the most probable of the tokens that end a text here."""
     ends = [follow, *vocabulary.end_ids]
@@ -151,6 +150,6 @@ def _probability(row: Logits, token: int) -> float:
 def _end_well(text: str, max_chars: int) -> str:
     """Cut a text that ran into its limit at its last sentence's end, or else after a word."""
     cut = shorten(text, max_chars)
-    if cut.endswith((".", "!", "?", "。")):
+    if cut.endswith(_SENTENCE_ENDS):
         return cut
     return shorten(cut, max(len(cut) - 1, 1))

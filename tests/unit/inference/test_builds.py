@@ -1,0 +1,108 @@
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inference.builds import list_builds, load_build, resolve_build, verify_build
+from schemas.contract import Contract
+from schemas.errors import ConfigError
+from schemas.fields import FlagField, ScaleField
+from schemas.settings import Settings
+
+MODEL = b"GGUF" + (3).to_bytes(4, "little") + b"weights"
+CONTRACT = Contract(fields=(FlagField(name="biased"), ScaleField(name="tone", low=1, high=5)))
+
+
+def make_build(folder: Path, model: bytes = MODEL, **changes: Any) -> Path:
+    folder.mkdir(parents=True)
+    (folder / "model.gguf").write_bytes(model)
+    manifest = {
+        "name": folder.name,
+        "sha256": hashlib.sha256(model).hexdigest(),
+        "created": "2026-01-01T00:00:00Z",
+        "base": "scratch",
+        "prompt": "brief",
+        "chat": "starter",
+        "text_mode": "pointers",
+        "n_ctx_train": 1024,
+        "contracts": {"press": {"version": CONTRACT.version, "fields": ["biased", "tone"]}},
+        **changes,
+    }
+    (folder / "build.json").write_text(json.dumps(manifest))
+    return folder
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(home=tmp_path / "home", models_dir=tmp_path / "models", _env_file=None)
+
+
+def test_shipped_build_is_found_by_name(settings: Settings) -> None:
+    make_build(settings.models_dir / "starter")
+    assert resolve_build(settings).name == "starter"
+
+
+def test_pulled_build_goes_before_the_shipped_one(settings: Settings) -> None:
+    make_build(settings.models_dir / "starter")
+    make_build(settings.home / "models" / "starter")
+    assert resolve_build(settings).folder.is_relative_to(settings.home)
+    assert [build.folder for build in list_builds(settings)] == [settings.home / "models/starter"]
+
+
+def test_build_is_found_by_path(settings: Settings, tmp_path: Path) -> None:
+    folder = make_build(tmp_path / "elsewhere")
+    assert resolve_build(settings, str(folder)).folder == folder
+
+
+def test_unknown_build_is_refused_with_those_there_are(settings: Settings) -> None:
+    make_build(settings.models_dir / "starter")
+    with pytest.raises(ConfigError, match="no build 'other': builds here are starter"):
+        resolve_build(settings, "other")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"sha256": "abc"}, r"build\.json: sha256: "),
+        ({"prompt": "long"}, r"build\.json: prompt: "),
+        ({"model": b"GGML" + b"\x00" * 8}, r"model\.gguf: not a GGUF file"),
+        ({"model": b"GG"}, r"model\.gguf: not a GGUF file"),
+        ({"model": b"GGUF" + (1).to_bytes(4, "little")}, r"GGUF version 1 cannot be read"),
+    ],
+)
+def test_build_that_cannot_be_used_is_refused_in_one_line(
+    tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    folder = make_build(tmp_path / "bad", **changes)
+    with pytest.raises(ConfigError, match=message) as caught:
+        load_build(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_manifest_that_is_no_json_is_refused(tmp_path: Path) -> None:
+    folder = make_build(tmp_path / "bad")
+    (folder / "build.json").write_text("{")
+    with pytest.raises(ConfigError, match="not JSON"):
+        load_build(folder)
+
+
+def test_damaged_file_is_found(tmp_path: Path) -> None:
+    folder = make_build(tmp_path / "good")
+    verify_build(load_build(folder))
+    (folder / "model.gguf").write_bytes(MODEL + b"!")
+    with pytest.raises(ConfigError, match="damaged"):
+        verify_build(load_build(folder))
+
+
+def test_build_is_asked_for_the_fields_that_it_knows_in_its_own_order(tmp_path: Path) -> None:
+    known = {"press": {"version": "0", "fields": ["gone", "tone", "biased"]}}
+    build = load_build(make_build(tmp_path / "old", contracts=known))
+    assert build.known_fields("press", CONTRACT) == ("tone", "biased")
+    assert build.known_fields("other", CONTRACT) == ()
+
+
+def test_instruct_model_takes_any_contract(tmp_path: Path) -> None:
+    build = load_build(make_build(tmp_path / "gemma", contracts=None))
+    assert build.known_fields("anything", CONTRACT) == ("biased", "tone")

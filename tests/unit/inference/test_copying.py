@@ -1,0 +1,100 @@
+import re
+
+import pytest
+from hypothesis import given, strategies as st
+
+from inference.copying import MAX_WORDS, Spans, copy_names
+from inference.spelling import Spelling
+from inference.tape import Tape
+from tests.models import Run, ToyVocabulary, dicing, drive, wanting
+
+VOCABULARY = ToyVocabulary()
+SPELLING = Spelling.learn(VOCABULARY)
+END = SPELLING.end
+
+
+def copy(
+    texts: list[str],
+    answer: str | None = None,
+    *,
+    seed: int = 0,
+    max_items: int = 5,
+    max_chars: int = 40,
+    run: Run | None = None,
+) -> list[str]:
+    """Copy names from texts with a model that wants an answer, or anything."""
+    tokens = [*VOCABULARY.encode_untrusted(answer or ""), END]
+    think = dicing(VOCABULARY, seed) if answer is None else wanting(VOCABULARY, tokens)
+    tape = Tape(think([]), 1000)
+    spans = Spans(texts, SPELLING, max_chars)
+    decoding = copy_names(tape, SPELLING, spans, max_items=max_items, is_first=True, follow=END)
+    names, certainties = drive(decoding, think, run)
+    assert all(0 < certainty <= 1 for certainty in certainties)
+    return names
+
+
+@pytest.mark.parametrize(
+    ("text", "answer", "names"),
+    [
+        ("Apple Inc said so.", "Apple Inc", ["Apple Inc"]),
+        ("Apple Inc said so.", "Apple", ["Apple"]),
+        ("Apple met Google.", "Google; Apple", ["Google", "Apple"]),
+        # Punctuation around a name is not part of it; a full stop within it is.
+        ('The "Volta Group", it said.', "Volta Group", ["Volta Group"]),
+        ("He left the U.S. Treasury today.", "U.S. Treasury", ["U.S. Treasury"]),
+        ("It belongs to Moody's now.", "Moody", ["Moody"]),
+        ("It belongs to Moody's now.", "Moody's", ["Moody's"]),
+        ("AT&T and Anglo-Dutch Co.", "AT&T; Anglo-Dutch", ["AT&T", "Anglo-Dutch"]),
+        ("Nothing here.", "none", []),
+        # A name that comes again ends the list.
+        ("Apple met Google.", "Apple; Apple; Google", ["Apple"]),
+    ],
+)
+def test_wanted_names_are_copied(text: str, answer: str, names: list[str]) -> None:
+    assert copy([text], answer) == names
+
+
+def test_what_is_not_in_the_text_cannot_be_said() -> None:
+    assert copy(["Apple met Google."], "Gondor") == ["Apple met Google"]
+
+
+def test_name_does_not_run_across_a_comma_or_a_sentence() -> None:
+    assert copy(["Ann, Bob left.", "Cy came."], "Ann Bob") == ["Ann"]
+    assert copy(["They met Bob.", "Cy came."], "Bob Cy") == ["Bob"]
+
+
+def test_forced_middle_of_a_name_costs_no_step() -> None:
+    run = Run()
+    assert copy(["Zebra"], "Zebra", run=run) == ["Zebra"]
+    assert run.listened == 1, "the first token was known, the end is asked for"
+
+
+def test_article_without_words_gives_no_names() -> None:
+    assert copy(["", "…", "|||"], "Apple") == []
+
+
+def test_list_ends_at_its_limit() -> None:
+    assert copy(["a b c d e f"], "a; b; c; d; e", max_items=3) == ["a", "b", "c"]
+
+
+_WORDS = st.lists(
+    st.sampled_from(["Apple", "Inc.", "a", "'tis", "B.", "Moody's", "|||", ";x", "none", "(Co)"])
+    | st.text(max_size=12),
+    max_size=25,
+)
+
+
+_TEXTS = st.lists(_WORDS.map(lambda words: " ".join(" ".join(words).split())), max_size=4)
+
+
+@given(_TEXTS, st.integers(0))
+def test_names_of_any_model_are_spans_of_whole_words(texts: list[str], seed: int) -> None:
+    names = copy(texts, seed=seed, max_items=4, max_chars=20)
+    assert len(names) == len({name.casefold() for name in names}) <= 4
+    for name in names:
+        assert len(name) <= 20
+        assert len(name.split()) <= MAX_WORDS
+        assert "|" not in name
+        assert ";" not in name
+        bounded = rf"(?<![^\W_]){re.escape(name)}(?![^\W_])"
+        assert any(re.search(bounded, text) for text in texts)
