@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import tempfile
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -16,15 +13,9 @@ from sqlalchemy import make_url
 
 from newsmill.services.launcher import Services
 from store import migrations
+from tests.homes import make_home
 
 TEMPLATE = "template_newsmill"
-
-
-def make_home() -> Path:
-    """Make a folder with a short path that the servers' user can enter."""
-    home = Path(tempfile.mkdtemp(prefix="newsmill-test-", dir="/tmp"))
-    home.chmod(0o711 if os.geteuid() == 0 else 0o700)
-    return home
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,8 @@ from typer.testing import CliRunner
 
 from newsmill.commands.doctor import command
 from newsmill.services.launcher import Services
-from tests.integration.conftest import execute, make_home, name_database
+from tests.homes import make_home
+from tests.integration.conftest import execute, name_database
 
 LENS = """
 name: small

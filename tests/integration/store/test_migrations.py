@@ -20,7 +20,8 @@ from schemas.settings import ROOT
 from schemas.tables import Base
 from store import migrations, views
 from store.database import Database
-from tests.integration.conftest import make_home, name_database
+from tests.homes import make_home
+from tests.integration.conftest import name_database
 from tests.integration.store.rows import make_lens, read
 
 
