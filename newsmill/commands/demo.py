@@ -33,28 +33,29 @@ def command(
 
     from newsmill.demo.display import ProgressDisplay
     from newsmill.demo.feed_server import serve_folder
-    from newsmill.demo.mill_run import brisk, prepare, run_until_done
+    from newsmill.demo.mill_run import add_sources, brisk, run_until_done
     from newsmill.demo.sources import SAMPLE, list_sources
+    from newsmill.running import check_outfit, record_outfit
     from newsmill.workplace import open_workplace
     from schemas.settings import load_settings
-    from workers.mill import load_lenses_in_use
 
     console = Console(stderr=as_json)
     settings = load_settings()
-    lenses = load_lenses_in_use(settings)
+    outfit = check_outfit(settings)
     settings = brisk(settings, settings.home / "demo")
     console.print(f"Newsmill demo: data and logs in {settings.home}", soft_wrap=True)
     with open_workplace(settings) as place, serve_folder(SAMPLE) as base_url:
         specs = list_sources(base_url)
         for spec in specs:
             console.print(f"  {spec.kind:<5} {spec.location}", soft_wrap=True, highlight=False)
-        prepare(place, lenses.values(), specs)
+        record_outfit(place, outfit)
+        add_sources(place, specs)
         with ProgressDisplay(console, len(specs)) as display:
             progress = run_until_done(place, timeout_s=timeout, show=display.show)
         if as_json:
             typer.echo(json.dumps(_collect(place, progress), indent=2, default=str))
         else:
-            _report(console, place, lenses, progress)
+            _report(console, place, outfit.lenses, progress)
     if progress.dead:
         raise typer.Exit(3)
 

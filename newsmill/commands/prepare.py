@@ -11,13 +11,14 @@ def command() -> None:
     """
     import typer
 
-    from newsmill.commands.up import check_model_and_lenses, create_views
+    from newsmill.running import check_outfit, record_outfit
     from newsmill.workplace import open_workplace
     from schemas.settings import load_settings
     from store import migrations
 
     settings = load_settings()
-    lenses = check_model_and_lenses(settings)
+    outfit = check_outfit(settings)
     with open_workplace(settings) as place:
-        create_views(place, lenses)
-    typer.echo(f"database at migration {migrations.head()}, {len(lenses)} views of analyses")
+        record_outfit(place, outfit)
+    views = f"{len(outfit.lenses)} views of analyses"
+    typer.echo(f"database at migration {migrations.head()}, {views}, build {outfit.build.name}")

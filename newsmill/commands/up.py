@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from newsmill.flower_access import FlowerAccess
     from newsmill.supervisor import ProcessState, Supervisor
     from newsmill.workplace import Workplace
-    from schemas.lens import Lens
-    from schemas.settings import Settings
 
 POLL_S = 1.0
 
@@ -26,15 +24,16 @@ def command() -> None:
     from rich.console import Console
 
     from newsmill.flower_access import arrange_access
+    from newsmill.running import check_outfit, record_outfit
     from newsmill.workplace import hold_up_lock, open_workplace
     from schemas.settings import load_settings
 
     console = Console()
     settings = load_settings()
-    lenses = check_model_and_lenses(settings)
+    outfit = check_outfit(settings)
     stop_on_signals()
     with hold_up_lock(settings.home), open_workplace(settings) as place:
-        create_views(place, lenses)
+        record_outfit(place, outfit)
         flower = arrange_access(settings.flower, place.settings.home)
         supervisor = plan_supervisor(place, flower)
         try:
@@ -62,25 +61,6 @@ def plan_supervisor(place: Workplace, flower: FlowerAccess) -> Supervisor:
     return Supervisor(specs, processes.to_environment(place.settings), home / "logs")
 
 
-def check_model_and_lenses(settings: Settings) -> list[Lens]:
-    """Find what is wrong with them now, and not in a worker's log; returns the lenses in use."""
-    from inference.builds import resolve_build, verify_build
-    from workers.mill import load_lenses_in_use
-
-    lenses = load_lenses_in_use(settings)
-    verify_build(resolve_build(settings))
-    return list(lenses.values())
-
-
-def create_views(place: Workplace, lenses: Sequence[Lens]) -> None:
-    """Give every lens in use its typed SQL view."""
-    from store.views import create_view
-
-    with place.database.begin() as session:
-        for lens in lenses:
-            create_view(session, lens)
-
-
 def stop_on_signals() -> None:
     """Let SIGTERM and a closed terminal end the program as Ctrl-C does."""
     import signal
@@ -102,24 +82,13 @@ def _run(console: Console, supervisor: Supervisor, place: Workplace) -> None:
 
     from rich.live import Live
 
+    from newsmill.running import look_after
+
     screen = _Screen(place, is_watched=console.is_terminal)
     with Live(console=console, refresh_per_second=4, transient=True) as live:
         while True:
-            live.update(screen.view(_look_after(supervisor, place)))
+            live.update(screen.view(look_after(supervisor, place)))
             time.sleep(POLL_S)
-
-
-def _look_after(supervisor: Supervisor, place: Workplace) -> list[ProcessState]:
-    """Start again what has died; a server that will not come up is tried again the next time."""
-    import structlog
-
-    from schemas.errors import TransientError
-
-    try:
-        place.services.ensure()
-    except TransientError as error:
-        structlog.get_logger(__name__).warning("server_is_down", error=str(error))
-    return supervisor.poll()
 
 
 class _Screen:

@@ -15,12 +15,12 @@ from pathlib import Path
 
 from ingest.sources import SourceSpec
 from newsmill.processes import plan_beat, plan_workers, to_environment
+from newsmill.running import look_after
 from newsmill.supervisor import Supervisor
 from newsmill.workplace import Workplace
 from schemas.errors import TransientError
-from schemas.lens import Lens
 from schemas.settings import Settings
-from store import counts, sources, views, work
+from store import counts, sources, work
 from store.counts import Totals
 from workers.queues import INGEST, STAGES
 
@@ -51,11 +51,9 @@ def brisk(settings: Settings, home: Path) -> Settings:
     return settings.model_copy(update={"home": home, "queue": queue})
 
 
-def prepare(place: Workplace, lenses: Iterable[Lens], specs: Iterable[SourceSpec]) -> None:
-    """Make the lenses' views; add the sources, and the work to read them, in one transaction."""
+def add_sources(place: Workplace, specs: Iterable[SourceSpec]) -> None:
+    """Add the sources, and the work to read them, in one transaction."""
     with place.database.begin() as session:
-        for lens in lenses:
-            views.create_view(session, lens)
         source_ids = [
             sources.upsert(session, kind=spec.kind, location=spec.location) for spec in specs
         ]
@@ -80,8 +78,7 @@ def run_until_done(
             show(progress)
             if time.monotonic() > deadline:
                 raise TransientError(f"not done after {timeout_s:.0f} s; see the logs in {logs}")
-            supervisor.poll()
-            place.services.ensure()
+            look_after(supervisor, place)
             time.sleep(POLL_S)
         show(progress)
         return progress

@@ -1,0 +1,54 @@
+"""What `up`, `demo` and `prepare` share: the checks before a start, and looking after what runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import structlog
+
+from inference.builds import Build, resolve_build, verify_build
+from newsmill.supervisor import ProcessState, Supervisor
+from newsmill.workplace import Workplace
+from schemas.errors import TransientError
+from schemas.lens import Lens
+from schemas.settings import Settings
+from store import builds
+from store.views import create_view
+from workers.mill import load_lenses_in_use
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Outfit:
+    """What the mill reads with: checked before anything is started."""
+
+    build: Build
+    lenses: dict[str, Lens]
+
+
+def check_outfit(settings: Settings) -> Outfit:
+    """Find what is wrong with model and lenses now, and not in a worker's log."""
+    lenses = load_lenses_in_use(settings)
+    build = resolve_build(settings)
+    verify_build(build)
+    return Outfit(build, lenses)
+
+
+def record_outfit(place: Workplace, outfit: Outfit) -> None:
+    """Make the build known to the database, as the live one, and give every lens its SQL view."""
+    manifest = outfit.build.manifest
+    with place.database.begin() as session:
+        builds.register(session, manifest.name, manifest.sha256, manifest.model_dump(mode="json"))
+        builds.set_live(session, manifest.name)
+        for lens in outfit.lenses.values():
+            create_view(session, lens)
+
+
+def look_after(supervisor: Supervisor, place: Workplace) -> list[ProcessState]:
+    """Start again what has died; a server that will not come up is tried again the next time."""
+    try:
+        place.services.ensure()
+    except TransientError as error:
+        log.warning("server_is_down", error=str(error))
+    return supervisor.poll()
