@@ -29,14 +29,24 @@ class MillCelery(Celery):
         return worker
 
 
-app = MillCelery("newsmill", include=[f"workers.{queue}" for queue in QUEUES])
-app.add_defaults(lambda: celery_config(load_settings()))
+_chosen: Settings | None = None
 
 
 def configure(settings: Settings) -> Celery:
-    """Point the application at other settings than the environment's, to send from a command."""
-    app.conf.update(celery_config(settings))
+    """Use other settings than the environment's: for a command that sends messages."""
+    global _chosen  # noqa: PLW0603  # As the application itself, one to a process.
+    _chosen = settings
+    if app.configured:
+        app.conf.update(_configuration())
     return app
+
+
+def _configuration() -> dict[str, Any]:
+    return celery_config(_chosen or load_settings())
+
+
+app = MillCelery("newsmill", include=[f"workers.{queue}" for queue in QUEUES])
+app.add_defaults(_configuration)
 
 
 @setup_logging.connect

@@ -10,7 +10,7 @@ from workers.app import app
 from workers.mill import get_mill
 from workers.queues import INFERENCE, TASKS
 from workers.sending import send
-from workers.stretch import Slice, Stretch
+from workers.stretch import Slice, Stretch, gather
 
 
 @app.task(name=TASKS[INFERENCE])
@@ -22,8 +22,8 @@ def analyse(article_ids: list[int]) -> None:
     while not within.is_over:
         stretch = Stretch(mill, within)
         with stretch.attempt():
-            for request, completion in analyst.analyse(stretch.requests()):
-                stretch.save(request, completion)
+            for done in gather(analyst.analyse(stretch.requests())):
+                stretch.save(done)
         if stretch.is_empty:
             return
     send(mill.settings, {INFERENCE: article_ids})

@@ -14,12 +14,12 @@ import multiprocessing
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from celery.apps.worker import Worker
 from celery.exceptions import SecurityWarning
+from celery.signals import task_postrun, task_prerun
 
 POLL_S = 0.05
 
@@ -29,12 +29,14 @@ class StopSign:
 
     def __init__(self) -> None:
         self._raised: Any = None
-        self._busy_file: Any = None
+        self._busy_file: int | None = None
+        """A descriptor of a file without a name."""
 
     def arm(self) -> None:
         """Make the shared parts. Without them, outside a worker, nothing is ever stopping."""
         self._raised = multiprocessing.get_context("fork").Event()
-        self._busy_file = tempfile.TemporaryFile(prefix="newsmill-busy-")  # noqa: SIM115
+        self._busy_file, path = tempfile.mkstemp(prefix="newsmill-busy-")
+        Path(path).unlink()
 
     def raise_(self) -> None:
         """Tell the children to take no more work."""
@@ -45,23 +47,18 @@ class StopSign:
         """Whether this worker is stopping."""
         return self._raised is not None and bool(self._raised.is_set())
 
-    @contextmanager
-    def busy(self) -> Iterator[None]:
-        """Mark this child as busy while the body runs.
+    def set_busy(self, busy: bool) -> None:
+        """Say whether this child is at work.
 
         By a record lock and not by a counter: the kernel lets go of a killed child's lock.
         """
-        if self._busy_file is None:
-            yield
-            return
-        fcntl.lockf(self._busy_file, fcntl.LOCK_SH)
-        try:
-            yield
-        finally:
-            fcntl.lockf(self._busy_file, fcntl.LOCK_UN)
+        if self._busy_file is not None:
+            fcntl.lockf(self._busy_file, fcntl.LOCK_SH if busy else fcntl.LOCK_UN)
 
     def is_any_busy(self) -> bool:
         """Whether another process that shares the sign is busy."""
+        if self._busy_file is None:
+            return False
         try:
             fcntl.lockf(self._busy_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -72,6 +69,16 @@ class StopSign:
 
 stop_sign = StopSign()
 """This worker's."""
+
+
+@task_prerun.connect
+def _begin(**_: Any) -> None:
+    stop_sign.set_busy(True)
+
+
+@task_postrun.connect
+def _end(**_: Any) -> None:
+    stop_sign.set_busy(False)
 
 
 class SoftStoppingWorker(Worker):

@@ -8,10 +8,10 @@ along. Knows nothing of prompts and tokens.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from sqlalchemy.orm import Session
 
@@ -25,6 +25,11 @@ from workers.mill import Mill
 from workers.queues import INFERENCE, RECONSTRUCT
 from workers.sending import send
 from workers.shutdown import stop_sign
+
+T = TypeVar("T")
+
+SAVE_EVERY_S = 0.5
+"""A commit for every single completion would keep a fast model waiting for the disk."""
 
 if TYPE_CHECKING:
     from inference.analyst import Request
@@ -75,16 +80,18 @@ class Stretch:
                 attempts.give_back(self._mill, batch)
                 return
 
-    def save(self, request: Request, completion: Completion) -> None:
-        """Store one completion as it comes, and let its reconstruction follow."""
-        key = cast(Key, request.key)
+    def save(self, done: Sequence[tuple[Request, Completion]]) -> None:
+        """Store completions as they come, and let their reconstruction follow."""
+        keys = [cast(Key, request.key) for request, _ in done]
+        rows = [(key[0], completion) for key, (_, completion) in zip(keys, done, strict=True)]
         with phase("store"), self._mill.database.begin() as session:
-            completion_ids = completions.save(session, [(key[0], completion)])
+            completion_ids = completions.save(session, rows)
             work.enqueue(session, RECONSTRUCT, completion_ids, again=True)
-            work.finish(session, [self._in_flight[key]])
+            work.finish(session, [self._in_flight[key] for key in keys])
             self._extend_leases(session)
-        del self._in_flight[key]
-        count(completed=1)
+        for key in keys:
+            del self._in_flight[key]
+        count(completed=len(done))
         send(self._mill.settings, {RECONSTRUCT: completion_ids})
 
     def _open(self, batch: Sequence[Claim]) -> Iterator[Request]:
@@ -114,6 +121,24 @@ class Stretch:
         if now - self._extended_at > lease.total_seconds() / 3:
             work.extend(session, list(self._in_flight.values()), lease)
             self._extended_at = now
+
+
+def gather(items: Iterable[T], every_s: float = SAVE_EVERY_S) -> Iterator[list[T]]:
+    """Put together what comes within `every_s`; what came before an error still comes out."""
+    gathered: list[T] = []
+    give_at = time.monotonic() + every_s
+    try:
+        for item in items:
+            gathered.append(item)
+            if time.monotonic() >= give_at:
+                yield gathered
+                gathered, give_at = [], time.monotonic() + every_s
+    except Exception:
+        if gathered:
+            yield gathered
+        raise
+    if gathered:
+        yield gathered
 
 
 def _is_alone(batch: Sequence[Claim]) -> bool:

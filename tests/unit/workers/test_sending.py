@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+from schemas.settings import PrefilterSettings, Settings
+from workers.sending import PORTION, plan_messages
+
+SETTINGS = Settings.model_construct(prefilter=PrefilterSettings(batch=3))
+
+
+def test_each_source_gets_a_message_of_its_own() -> None:
+    assert list(plan_messages(SETTINGS, {"ingest": [4, 2]})) == [("ingest", 4), ("ingest", 2)]
+
+
+def test_articles_travel_in_portions_and_none_is_left_out() -> None:
+    planned = list(plan_messages(SETTINGS, {"prefilter": [1, 2, 3, 4, 5, 6, 7]}))
+    assert planned == [("prefilter", [1, 2, 3]), ("prefilter", [4, 5, 6]), ("prefilter", [7])]
+
+
+def test_other_stages_have_their_own_portion() -> None:
+    planned = list(plan_messages(SETTINGS, {"reconstruct": range(PORTION + 1)}))
+    assert [len(ids) for _, ids in planned if isinstance(ids, list)] == [PORTION, 1]
+
+
+def test_nothing_to_tell_is_no_message() -> None:
+    assert list(plan_messages(SETTINGS, {"inference": [], "prefilter": []})) == []
