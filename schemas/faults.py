@@ -9,7 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 
-class Fault(ValueError):
+class Fault(ValueError):  # noqa: N818  # The word is the one that people are shown.
     """Something wrong at `path` (keys and list places) below the object being validated."""
 
     def __init__(self, path: tuple[str | int, ...], message: str) -> None:
@@ -69,9 +69,8 @@ def _child(node: yaml.Node, step: Any) -> tuple[yaml.Node, int] | None:
         for key, value in node.value:
             if key.value == step:
                 return value, key.start_mark.line + 1
-    elif isinstance(node, yaml.SequenceNode) and isinstance(step, int):
-        if step < len(node.value):
-            return node.value[step], node.value[step].start_mark.line + 1
+    elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+        return node.value[step], node.value[step].start_mark.line + 1
     return None
 
 

@@ -12,8 +12,14 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field as Attribute, ValidationError
-from pydantic import field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field as Attribute,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from schemas.contract import Contract
 from schemas.errors import ConfigError

@@ -1,7 +1,7 @@
-"""Patterns of prefilter rules: RE2, so that no pattern and no text can take exponential time.
+r"""Patterns of prefilter rules: RE2, so that no pattern and no text can take exponential time.
 
-RE2 knows letters of every script, but its `\\b` only those of ASCII: `\\bcafé\\b` would miss
-"café" and `\\bcaf\\b` would hit it. `unicode_pattern` mends that. RE2 has no look-around, so a
+RE2 knows letters of every script, but its `\b` only those of ASCII: `\bcafé\b` would miss
+"café" and `\bcaf\b` would hit it. `unicode_pattern` mends that. RE2 has no look-around, so a
 mended boundary takes in the character beside the word; `trim_span` gives it back.
 """
 
@@ -37,7 +37,7 @@ _MAX_MEMORY_BYTES = 64 << 20
 
 
 def unicode_pattern(pattern: str) -> str:
-    """Rewrite `\\b` so that letters of every script count as word characters."""
+    r"""Rewrite `\b` so that letters of every script count as word characters."""
     tokens = _TOKEN.findall(pattern)
     mended = [
         _mend_boundary("".join(tokens[:place]), "".join(tokens[place + 1 :]))

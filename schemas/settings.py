@@ -17,11 +17,11 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field as Attribute,
     SecretStr,
     ValidationError,
     model_validator,
 )
-from pydantic import Field as Attribute
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, SettingsConfigDict
 
 from schemas.errors import ConfigError

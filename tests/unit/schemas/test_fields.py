@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from schemas.articles import Link
@@ -25,7 +24,7 @@ OPEN_TAGS = {"name": "topics", "kind": "tags", "max_items": 2}
 POINTS = {"name": "insights", "kind": "points", "max_items": 2, "max_chars": 20}
 TEXT = {"name": "summary", "kind": "text", "min_chars": 5, "max_chars": 40}
 LINKS = {"name": "links", "kind": "links", "max_items": 2}
-ALL_KINDS = [CHOICE, SCALE, FLAG, NAMES, TAGS, OPEN_TAGS, POINTS, TEXT, LINKS]
+ALL_KINDS: list[dict[str, Any]] = [CHOICE, SCALE, FLAG, NAMES, TAGS, OPEN_TAGS, POINTS, TEXT, LINKS]
 
 CASES: list[tuple[dict[str, Any], str, Any, str | None, str]] = [
     (CHOICE, "Politics", "Politics", None, "as it stands"),
