@@ -6,7 +6,7 @@ from hypothesis import given, strategies as st
 from inference.copying import MAX_WORDS, Spans, copy_names
 from inference.spelling import Spelling
 from inference.tape import Tape
-from tests.models import Run, ToyVocabulary, dicing, drive, wanting
+from tests.toys import Run, ToyVocabulary, dicing, drive, wanting
 
 VOCABULARY = ToyVocabulary()
 SPELLING = Spelling.learn(VOCABULARY)

@@ -4,7 +4,7 @@ import pytest
 from inference.options import TRY_FLOOR, Trie, choose_option, choose_options, score_options
 from inference.spelling import Spelling
 from inference.tape import Decoding, Logits, Step, Tape
-from tests.models import Run, ToyVocabulary, dicing, drive, wanting
+from tests.toys import Run, ToyVocabulary, dicing, drive, wanting
 
 VOCABULARY = ToyVocabulary()
 SPELLING = Spelling.learn(VOCABULARY)

@@ -16,8 +16,8 @@ from inference.reading import read_article
 from inference.spelling import MAX_MARKERS
 from schemas.errors import PermanentError
 from schemas.lens import Lens, load_lens
-from tests.models import ToyVocabulary
 from tests.paths import ROOT
+from tests.toys import ToyVocabulary
 
 VOCABULARY = ToyVocabulary()
 STARTER = PromptStyle("brief", "starter")

@@ -7,7 +7,7 @@ from inference.spelling import Spelling
 from inference.tape import Logits, OutOfRoomError, Tape
 from inference.vocabulary import Vocabulary
 from inference.writing import NO_REPEAT, join_sentences, point_at, write_text
-from tests.models import ToyVocabulary, dicing, drive, wanting
+from tests.toys import ToyVocabulary, dicing, drive, wanting
 
 TOY = ToyVocabulary()
 VOCABULARY = cast(Vocabulary, TOY)
