@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 DEFAULT_TIMEOUT_S = 480.0
 
+PLAIN_WIDTH = 110
+"""Columns of what is printed to a file or a pipe."""
+
 
 def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
@@ -40,6 +43,8 @@ def command(
     from schemas.settings import load_settings
 
     console = Console(stderr=as_json)
+    if not console.is_terminal:
+        console = Console(stderr=as_json, width=PLAIN_WIDTH)
     settings = load_settings()
     outfit = check_outfit(settings)
     settings = brisk(settings, settings.home / "demo")

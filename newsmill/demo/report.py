@@ -15,8 +15,7 @@ from schemas.lens import Lens
 from store.analyses import ShownAnalysis
 from store.counts import RuleCount, Totals
 
-TITLE_CHARS = 44
-VALUE_CHARS = 48
+VALUE_CHARS = 60
 
 TIER_STYLES = ("bold green", "yellow", "cyan", "dim")
 """From a lens's first tier to its last."""
@@ -63,18 +62,20 @@ def draw_drops(rules: Iterable[RuleCount], limit: int = 8) -> Table:
     return table
 
 
-def draw_analyses(lens: Lens, rows: Sequence[ShownAnalysis], limit: int = 10) -> Table:
+def draw_analyses(lens: Lens, rows: Sequence[ShownAnalysis], limit: int = 6) -> Table:
     """Show a lens's analyses, best score first, each value with its confidence."""
     shown = sorted(rows, key=lambda row: -(row.score or 0))[:limit]
     more = f", best {len(shown)} of {len(rows)}" if len(rows) > len(shown) else ""
-    table = Table(title=f"{lens.title} ({lens.view_name}{more})", title_justify="left")
-    table.add_column("article", max_width=TITLE_CHARS, no_wrap=True)
+    table = Table(
+        title=f"{lens.title} ({lens.view_name}{more})", title_justify="left", show_lines=True
+    )
     table.add_column("tier")
     table.add_column("score", justify="right")
-    table.add_column("values, with confidence", overflow="fold")
+    table.add_column("article, and its values with their confidence")
     for row in shown:
         score = "-" if row.score is None else f"{row.score:.1f}"
-        table.add_row(escape(row.title), _style_tier(lens, row), score, _show_values(lens, row))
+        title = f"[bold]{escape(row.title)}[/]"
+        table.add_row(_style_tier(lens, row), score, f"{title}\n{_show_values(lens, row)}")
     return table
 
 
@@ -96,8 +97,8 @@ def _show_values(lens: Lens, row: ShownAnalysis) -> str:
             continue
         confidence = row.confidences.get(field.name)
         sure = "" if confidence is None else f" [dim]{100 * confidence:.0f} %[/]"
-        parts.append(f"[bold]{field.name}[/] {escape(_shorten(value))}{sure}")
-    return " · ".join(parts)
+        parts.append(f"[cyan]{field.name}[/] {escape(_shorten(value))}{sure}")
+    return " [dim]·[/] ".join(parts)
 
 
 def _shorten(value: Any) -> str:
