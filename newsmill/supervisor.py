@@ -110,7 +110,7 @@ class Supervisor:
                 _send(process, signal.SIGKILL)
                 _wait(process, time.monotonic() + STEADY_AFTER_S)
         for process in self._processes:
-            process.start_again_at = None
+            process.handle = process.start_again_at = None
 
     def _start(self, process: _Process) -> None:
         spec = process.spec
