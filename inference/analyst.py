@@ -7,7 +7,8 @@ business.
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Generator, Hashable, Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -72,11 +73,17 @@ class Analyst:
             raise
         self._plans: dict[tuple[str, int, str], tuple[Plan, list[Segment]]] = {}
 
-    def analyse(self, requests: Iterable[Request]) -> Iterator[tuple[Request, Completion]]:
-        """Read articles as they are pulled; give each completion as soon as it is done."""
+    def analyse(
+        self, requests: Iterable[Request]
+    ) -> Generator[tuple[Request, Completion], None, None]:
+        """Read articles as they are pulled; give each completion as soon as it is done.
+
+        Closing the generator gives up what is unfinished.
+        """
         batch: Batch[_Read] = Batch(self._engine)
-        for read, cost in batch.run(self._read(request) for request in requests):
-            yield read.request, self._complete(read, cost)
+        with closing(batch.run(self._read(request) for request in requests)) as reads:
+            for read, cost in reads:
+                yield read.request, self._complete(read, cost)
 
     def close(self) -> None:
         """Free the model."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -60,7 +60,7 @@ class Batch(Generic[T]):
         self._engine = engine
         self._slots: list[_Slot[T]] = [_Slot(number) for number in range(engine.shape.slots)]
 
-    def run(self, decodings: Iterable[Decoding[T]]) -> Iterator[tuple[T, Cost]]:
+    def run(self, decodings: Iterable[Decoding[T]]) -> Generator[tuple[T, Cost], None, None]:
         """Give each decoding's result and cost as it ends; fetch the next when a slot is free."""
         waiting = iter(decodings)
         try:

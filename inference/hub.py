@@ -35,7 +35,6 @@ MAX_TRIES = 5
 
 _MAX_RENAMES = 5
 _TIMEOUT = httpx2.Timeout(60.0, connect=15.0)
-_CHUNK_BYTES = 1 << 20
 _SPARE_BYTES = 200_000_000
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -147,7 +146,7 @@ class Hub:
             _check_status(response, url)
             goes_on = response.headers.get("Content-Range", "").startswith(f"bytes {there}-")
             with part.open("ab" if goes_on else "wb") as file:
-                for chunk in response.iter_bytes(_CHUNK_BYTES):
+                for chunk in response.iter_raw():
                     file.write(chunk)
                     if file.tell() > size:
                         raise PermanentError(f"{url}: more came than the {size} bytes announced")
