@@ -37,10 +37,15 @@ class AnswersFile:
     def __enter__(self) -> Self:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._path.open("a+b")
-            self.done = self._read_done(self._file)
+            file = self._path.open("a+b")
         except OSError as error:
             raise ConfigError(f"{self._path}: cannot be written: {error.strerror}") from None
+        try:
+            self.done = self._read_done(file)
+        except BaseException:
+            file.close()
+            raise
+        self._file = file
         return self
 
     def __exit__(

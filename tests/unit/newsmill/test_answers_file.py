@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from newsmill.answers_file import AnswersFile
+from schemas.errors import ConfigError
+
+
+def answer(number: int) -> dict[str, object]:
+    return {"id": f"a{number}", "lens": "press", "values": {"title": "Zürich|||\n"}}
+
+
+def test_answers_are_one_line_each(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "out.jsonl"
+    with AnswersFile(path) as answers:
+        assert answers.done == set()
+        answers.add(answer(1))
+        answers.add(answer(2))
+        assert len(path.read_bytes().splitlines()) == 2, "nothing waits in a buffer"
+    assert [json.loads(line) for line in path.read_bytes().splitlines()] == [answer(1), answer(2)]
+
+
+def test_file_is_gone_on_with(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    for number in (1, 2):
+        with AnswersFile(path) as answers:
+            answers.add(answer(number))
+    with AnswersFile(path) as answers:
+        assert answers.done == {("a1", "press"), ("a2", "press")}
+
+
+@pytest.mark.parametrize("kept", range(1, 30, 7))
+def test_line_that_was_cut_off_is_written_anew(tmp_path: Path, kept: int) -> None:
+    path = tmp_path / "out.jsonl"
+    with AnswersFile(path) as answers:
+        answers.add(answer(1))
+    whole = path.read_bytes()
+    path.write_bytes(whole + whole[:kept])
+    with AnswersFile(path) as answers:
+        assert answers.done == {("a1", "press")}
+        answers.add(answer(2))
+    assert [json.loads(line)["id"] for line in path.read_bytes().splitlines()] == ["a1", "a2"]
+
+
+@pytest.mark.parametrize("line", ["hello\n", "[]\n", '{"id": 1}\n', "3\n"])
+def test_file_of_something_else_is_not_touched(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "out.jsonl"
+    path.write_text(line)
+    with pytest.raises(ConfigError, match=r"out\.jsonl:1: is no answer"), AnswersFile(path):
+        pass
+    assert path.read_text() == line
+
+
+def test_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be written"), AnswersFile(tmp_path):
+        pass
