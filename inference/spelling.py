@@ -53,7 +53,7 @@ class Spelling:
         """
         encode = lru_cache(maxsize=4096)(lambda text: tuple(encoder.encode_untrusted(text)))
         glued = encode(DELIMITER)
-        holds_blank = encode(f"{DELIMITER}a")[: len(glued)] == glued
+        holds_blank = encode(f"{DELIMITER}yes")[: len(glued)] == glued
         lead = "" if holds_blank else " "
         delimiter = glued if holds_blank else encode(DELIMITER.rstrip())
         end = encoder.control_id(END_OF_TURN)

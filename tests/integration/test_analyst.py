@@ -227,6 +227,19 @@ def test_build_that_writes_no_texts_leaves_them_out(
     assert completion.readings["category"].confidence
 
 
+def test_full_prompt_of_an_instruct_model_is_answered(
+    starter_build: Build, lenses: dict[str, Lens]
+) -> None:
+    asked = {"prompt": "full", "chat": "gemma", "text_mode": "generate", "contracts": None}
+    build = with_manifest(starter_build, **asked, text_tokens=16, budget_tokens=120)
+    with Analyst(build, InferenceSettings(sequences=2)) as analyst:
+        for name in ("editorial", "ai_industry"):
+            title, text = write_article(7)
+            completion = analyse_one(analyst, title, text, lenses[name])
+            check(completion, lenses[name], title, text)
+            assert completion.prompt_tokens > 150
+
+
 def test_written_text_keeps_to_its_limits(starter_build: Build, lenses: dict[str, Lens]) -> None:
     build = with_manifest(starter_build, text_mode="generate", text_tokens=24)
     with Analyst(build, InferenceSettings(sequences=SEQUENCES)) as analyst:

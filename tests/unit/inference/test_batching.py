@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import cast
+
+import numpy as np
+import pytest
+
+from inference.batching import PREFILL_FROM, Batch
+from inference.engine import Engine, EngineShape
+from inference.tape import Decoding, Logits, Step
+
+
+class FakeEngine:
+    """Keeps the tokens of each slot; its logits are the sum of a slot's tokens."""
+
+    def __init__(self, slots: int) -> None:
+        self.shape = EngineShape(slots, 1000, threads=1)
+        self.held: list[list[int]] = [[] for _ in range(slots)]
+        self.calls: list[str] = []
+
+    @property
+    def lengths(self) -> list[int]:
+        return [len(tokens) for tokens in self.held]
+
+    def prefill(self, slot: int, tokens: Sequence[int], *, listen: bool = True) -> Logits | None:
+        self.calls.append(f"prefill {slot}")
+        self.held[slot] += tokens
+        return self._row(slot) if listen else None
+
+    def step(self, tokens: Mapping[int, int], listening: frozenset[int]) -> dict[int, Logits]:
+        self.calls.append(f"step {sorted(tokens)}")
+        for slot, token in tokens.items():
+            self.held[slot].append(token)
+        return {slot: self._row(slot) for slot in listening}
+
+    def trim(self, slot: int, length: int) -> None:
+        del self.held[slot][length:]
+
+    def copy(self, source: int, target: int, length: int) -> None:
+        self.calls.append(f"copy {source} to {target}")
+        self.held[target] = self.held[source][:length]
+
+    def _row(self, slot: int) -> Logits:
+        return np.array([sum(self.held[slot])], dtype=np.float32)
+
+
+def count_up(prompt: Sequence[int], steps: int) -> Decoding[list[int]]:
+    """Append 1 so many times; return the logits seen."""
+    yield Step(tuple(prompt), listen=False)
+    seen = []
+    for _ in range(steps):
+        row = yield Step((1,))
+        seen.append(int(row[0]))
+    return seen
+
+
+def ask_for_nothing() -> Decoding[list[int]]:
+    yield from ()
+    return []
+
+
+def long_prompt(token: int) -> list[int]:
+    return [token] * PREFILL_FROM
+
+
+def make(slots: int) -> tuple[FakeEngine, Batch[list[int]]]:
+    engine = FakeEngine(slots)
+    return engine, Batch(cast(Engine, engine))
+
+
+def expected(token: int, steps: int) -> list[int]:
+    return [token * PREFILL_FROM + step for step in range(1, steps + 1)]
+
+
+def test_every_decoding_gets_its_own_logits() -> None:
+    _, batch = make(3)
+    lengths = [1, 5, 2, 4, 3, 1, 6]
+    results = batch.run(count_up(long_prompt(n), steps) for n, steps in enumerate(lengths, 1))
+    found = sorted(result for result, _ in results)
+    assert found == sorted(expected(n, steps) for n, steps in enumerate(lengths, 1))
+
+
+def test_free_slot_is_filled_before_the_next_step() -> None:
+    engine, batch = make(2)
+    list(batch.run(count_up(long_prompt(n), steps) for n, steps in ((1, 1), (2, 3), (3, 1))))
+    assert engine.calls == [
+        *("prefill 0", "prefill 1", "step [0, 1]"),
+        *("prefill 0", "step [0, 1]", "step [1]"),
+    ]
+
+
+def test_same_beginning_is_copied_from_a_neighbour_or_kept_in_place() -> None:
+    engine, batch = make(2)
+    same = long_prompt(7)
+    results = [r for r, _ in batch.run([count_up(same, 2), count_up(same, 3), count_up(same, 1)])]
+    assert engine.calls[:2] == ["prefill 0", "copy 0 to 1"]
+    assert sum(call.startswith("prefill") for call in engine.calls) == 1
+    assert sorted(results) == [expected(7, steps) for steps in (1, 2, 3)]
+
+
+def test_beginning_that_differs_is_read_anew() -> None:
+    engine, batch = make(1)
+    list(batch.run([count_up(long_prompt(1), 1), count_up(long_prompt(2), 1)]))
+    assert engine.calls.count("prefill 0") == 2
+
+
+def test_tokens_are_taken_back_before_new_ones_are_appended() -> None:
+    def regret() -> Decoding[list[int]]:
+        yield Step(tuple(long_prompt(1)), listen=False)
+        yield Step((5, 6))
+        row = yield Step((2,), drop=1)
+        return [int(row[0])]
+
+    _, batch = make(1)
+    assert [result for result, _ in batch.run([regret()])] == [[PREFILL_FROM + 5 + 2]]
+
+
+def test_decoding_that_asks_for_nothing_needs_no_engine() -> None:
+    engine, batch = make(1)
+    silent = (ask_for_nothing() for _ in range(2))
+    assert [result for result, _ in batch.run(silent)] == [[], []]
+    assert engine.calls == []
+
+
+def test_decodings_are_fetched_one_for_each_free_slot() -> None:
+    fetched = 0
+
+    def source() -> Iterator[Decoding[list[int]]]:
+        nonlocal fetched
+        for token in range(1, 10):
+            fetched += 1
+            yield count_up(long_prompt(token), 2)
+
+    _, batch = make(3)
+    run = batch.run(source())
+    next(run)
+    assert fetched == 3
+    run.close()
+
+
+def test_failing_decoding_closes_the_others_and_leaves_the_batch_usable() -> None:
+    closed = False
+
+    def patient() -> Decoding[list[int]]:
+        nonlocal closed
+        try:
+            yield Step(tuple(long_prompt(1)), listen=False)
+            while True:
+                yield Step((1,))
+        finally:
+            closed = True
+
+    def failing() -> Decoding[list[int]]:
+        yield Step(tuple(long_prompt(2)), listen=False)
+        yield Step((1,))
+        raise ValueError("a poisoned article")
+
+    _, batch = make(2)
+    with pytest.raises(ValueError, match="a poisoned article"):
+        list(batch.run([patient(), failing()]))
+    assert closed
+    assert [result for result, _ in batch.run([count_up(long_prompt(3), 1)])] == [expected(3, 1)]
+
+
+def test_shared_steps_are_charged_by_shares() -> None:
+    _, batch = make(2)
+    costs = [cost for _, cost in batch.run(count_up(long_prompt(n), 3) for n in (1, 2))]
+    assert all(cost.prefill_s > 0 and cost.decode_s > 0 for cost in costs)
