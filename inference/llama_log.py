@@ -10,8 +10,8 @@ from collections import deque
 
 import llama_cpp
 
-_ERROR_LEVEL = 3
-"""GGML_LOG_LEVEL_ERROR, which the package does not export."""
+_ERROR_LEVEL = 4
+"""GGML_LOG_LEVEL_ERROR of ggml.h. The table in llama_cpp/_logger.py is of an older header."""
 
 _complaints: deque[str] = deque(maxlen=16)
 
