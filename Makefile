@@ -8,6 +8,7 @@ VENV ?= .venv
 PYTEST_ARGS ?=
 
 BIN := $(VENV)/bin
+# -qq: errors only; pips before 26 warn of an extra of lxml whose package pyproject.toml names itself.
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
@@ -79,11 +80,11 @@ $(INSTALLED): requirements.lock pyproject.toml llama-cpp.cmake | $(BIN)/python
 	@command -v c++ >/dev/null && command -v cc >/dev/null || { \
 	  echo "A C++ compiler is missing; on Debian: apt-get install build-essential" >&2; exit 1; }
 	@echo "Installing Newsmill into $(VENV); the first time llama.cpp is compiled for this CPU (minutes)"
-	@$(PIP) install --quiet --requirement requirements.lock
-	@$(PIP) install --quiet --no-deps --editable .
+	@$(PIP) install -qq --requirement requirements.lock
+	@$(PIP) install -qq --no-deps --editable .
 	@touch $@
 
 $(INSTALLED_DEV): requirements-dev.lock $(INSTALLED)
 	@echo "Installing the development tools and the training stack (torch)"
-	@$(PIP) install --quiet --requirement requirements-dev.lock
+	@$(PIP) install -qq --requirement requirements-dev.lock
 	@touch $@
