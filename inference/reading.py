@@ -22,6 +22,7 @@ MAX_TEXT_CHARS = 60_000
 
 _UNITS = re.compile(r"[^\W\d_]+|\d|[^\w\s]|_")
 _WORD = re.compile(r"[^\W\d_]{4,}")
+_FIGURE = re.compile(r"\d")
 _CAPITAL = re.compile(r"(?<=[a-z,;] )[A-Z]\w+")
 _DENSE = re.compile(r"[\u0e00-\u0eff\u1100-\u11ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _BOILERPLATE = re.compile(
@@ -102,7 +103,7 @@ def _weigh(sentence: Sentence, index: int, wanted: set[str]) -> float:
     words = {word.casefold() for word in _WORD.findall(text)}
     worth = 1.0 / (1.0 + 0.1 * index) + 0.2 * sentence.opens_paragraph
     worth += 1.5 * len(words & wanted) / max(len(wanted), 4)
-    worth += 0.3 * any(character.isdigit() for character in text)
+    worth += 0.3 * bool(_FIGURE.search(text))
     worth += 0.1 * min(len(_CAPITAL.findall(text)), 4)
     worth -= 0.5 * (len(words) < 4) + 1.0 * bool(_BOILERPLATE.search(text))
     return worth
