@@ -19,6 +19,9 @@ PING_TIMEOUT_S = 1.0
 TOO_LONG = timedelta(minutes=15)
 """Age of waiting work from which on something is likely to be stuck."""
 
+DURATIONS = ("oldest_waiting", "window")
+"""Fields of the counts that hold a timedelta or None."""
+
 
 @dataclass(frozen=True)
 class Report:
@@ -113,15 +116,13 @@ def to_json(report: Report) -> dict[str, Any]:
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    """Make JSON of a record: `x: timedelta` becomes `x_s`, in seconds."""
     plain: dict[str, Any] = {}
     for name, value in values.items():
-        match value:
-            case timedelta():
-                plain[f"{name}_s"] = round(value.total_seconds(), 1)
-            case datetime():
-                plain[name] = value.isoformat()
-            case _:
-                plain[name] = value
+        if name in DURATIONS:
+            plain[f"{name}_s"] = None if value is None else round(value.total_seconds(), 1)
+        else:
+            plain[name] = value.isoformat() if isinstance(value, datetime) else value
     return plain
 
 

@@ -92,7 +92,7 @@ def _poll(place: Workplace, source_id: int) -> dict[str, Any]:
     configure(place.settings)
     use_mill(Mill(place.settings))
     start_journal()
-    poll_source(source_id)
+    poll_source.run(source_id)
     facts = current_facts()
     with place.database.begin() as session:
         error = sources.load(session, source_id).last_error

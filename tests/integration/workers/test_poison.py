@@ -1,0 +1,80 @@
+"""Articles that end their worker, or its attempt: they are given up, and all else goes on."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from schemas.settings import Settings
+from store import dead
+from store.database import Database
+from store.dead import DeadLetter
+from tests.integration.workers.corpus import add_source, assert_whole, count, write_corpus
+from tests.integration.workers.crew import Crew
+from workers.queues import INFERENCE, PREFILTER, RECONSTRUCT
+
+ARTICLES = 40
+STAGES = (PREFILTER, INFERENCE, RECONSTRUCT)
+MARKS = [(7, "arsenic"), (8, "belladonna"), (9, "cyanide")]
+POISONS = dict(zip(STAGES, [word for _, word in MARKS], strict=True))
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """Leases that end soon, since a poison has to meet three of them."""
+    queue = settings.queue.model_copy(update={"lease": timedelta(seconds=3)})
+    return settings.model_copy(update={"queue": queue})
+
+
+@pytest.fixture
+def poisoned(crew: Crew, database: Database, tmp_path: Path) -> Crew:
+    """A mill whose source has a poison for each of the later stages."""
+    add_source(database, write_corpus(tmp_path / "corpus.jsonl", ARTICLES, marks=MARKS))
+    return crew
+
+
+def read_dead(database: Database) -> dict[str, DeadLetter]:
+    with database.begin() as session:
+        return {letter.stage: letter for letter in dead.list_dead(session)}
+
+
+def is_settled(crew: Crew, database: Database) -> bool:
+    return len(read_dead(database)) == len(STAGES) and crew.is_through()
+
+
+def test_article_that_kills_its_worker_ends_as_a_dead_letter_and_can_be_sent_again(
+    poisoned: Crew, database: Database
+) -> None:
+    poisoned.be_faulty(deadly=POISONS)
+    poisoned.start()
+    poisoned.run_until(lambda: is_settled(poisoned, database), timeout_s=120)
+
+    for letter in read_dead(database).values():
+        assert letter.attempts == 3
+        assert letter.error.startswith("its worker died or its lease ran out 3 times")
+    assert count(database, "SELECT count(*) FROM analysis") == ARTICLES - len(STAGES)
+
+    poisoned.be_sound()
+    with database.begin() as session:
+        assert dead.resend(session) == len(STAGES)
+    poisoned.run_until(poisoned.is_through)
+    assert_whole(database, ARTICLES)
+
+
+def test_article_at_which_code_fails_is_given_up_without_its_neighbours(
+    poisoned: Crew, database: Database
+) -> None:
+    poisoned.be_faulty(faulty=POISONS)
+    poisoned.start()
+    poisoned.run_until(lambda: is_settled(poisoned, database))
+
+    for stage, letter in read_dead(database).items():
+        assert letter.attempts == 2
+        assert letter.error.startswith(f"KeyError: '{POISONS[stage]}'")
+        assert letter.traceback is not None
+        assert "meet_faults" in letter.traceback
+    assert count(database, "SELECT count(*) FROM analysis") == ARTICLES - len(STAGES)

@@ -1,0 +1,225 @@
+"""Each task called as a function, on the real Postgres, Redis and model."""
+
+from __future__ import annotations
+
+import json
+import sys
+from base64 import b64decode
+from datetime import timedelta
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from sqlalchemy import text
+
+from newsmill.services.launcher import Services
+from schemas.errors import PermanentError
+from schemas.settings import Settings
+from store import dead, sources, work
+from store.database import Database
+from tests.integration.workers.corpus import add_source, assert_whole, count, write_corpus
+from tests.integration.workers.crew import Crew
+from workers import attempts, stretch
+from workers.inference import analyse
+from workers.ingest import poll_source
+from workers.mill import Mill
+from workers.prefilter import screen
+from workers.queues import INFERENCE, PREFILTER, STAGES
+from workers.reconstruct import rebuild
+from workers.sending import send
+from workers.shutdown import StopSign
+from workers.tick import sweep
+
+ARTICLES = 25
+
+
+def read_messages(settings: Settings, queue: str) -> list[Any]:
+    """Read the first argument of every message that lies in a queue, the oldest first."""
+    assert settings.redis_url is not None
+    with redis.Redis.from_url(settings.redis_url.get_secret_value()) as client:
+        messages = [json.loads(each) for each in client.lrange(queue, 0, -1)]
+    bodies = [json.loads(b64decode(each["body"])) for each in reversed(messages)]
+    return [arguments[0] for arguments, _, _ in bodies]
+
+
+def ids(database: Database, stage: str) -> list[int]:
+    with database.begin() as session:
+        query = "SELECT subject_id FROM work WHERE stage = :stage ORDER BY subject_id"
+        return list(session.execute(text(query), {"stage": stage}).scalars())
+
+
+def fail(error: Exception) -> None:
+    raise error
+
+
+@pytest.fixture
+def corpus(database: Database, tmp_path: Path) -> int:
+    return add_source(database, write_corpus(tmp_path / "corpus.jsonl", ARTICLES))
+
+
+def test_an_article_passes_all_four_stages(mill: Mill, database: Database, corpus: int) -> None:
+    poll_source.run(corpus)
+    screen.run(ids(database, PREFILTER))
+    analyse.run([])
+    rebuild.run(ids(database, "reconstruct"))
+    assert_whole(database, ARTICLES)
+
+
+def test_each_stage_tells_the_next_which_ids_wait(
+    mill: Mill, database: Database, corpus: int, settings: Settings
+) -> None:
+    poll_source.run(corpus)
+    told = read_messages(settings, PREFILTER)
+    assert [len(portion) for portion in told] == [20, 5]
+    assert sorted(chain(*told)) == ids(database, PREFILTER)
+    screen.run(told[1])
+    assert sorted(chain(*read_messages(settings, INFERENCE))) == sorted(told[1])
+
+
+def test_every_task_may_be_called_twice(mill: Mill, database: Database, corpus: int) -> None:
+    for _ in range(2):
+        poll_source.run(corpus)
+        screen.run(ids(database, PREFILTER))
+        analyse.run([])
+        rebuild.run(ids(database, "reconstruct"))
+    assert_whole(database, ARTICLES)
+
+
+def test_a_message_about_nothing_is_harmless(mill: Mill) -> None:
+    poll_source.run(999)
+    screen.run([999])
+    analyse.run([999])
+    rebuild.run([999])
+
+
+def test_source_that_cannot_be_read_is_a_dead_letter_and_remembers_why(
+    mill: Mill, database: Database, tmp_path: Path
+) -> None:
+    source_id = add_source(database, tmp_path / "missing.jsonl")
+    poll_source.run(source_id)
+    with database.begin() as session:
+        (letter,) = dead.list_dead(session)
+        source = sources.load(session, source_id)
+    assert letter.error.startswith("PermanentError")
+    assert source.failures == 1
+    assert source.last_error is not None
+    assert "missing.jsonl" in source.last_error
+
+
+def test_redis_that_is_away_costs_no_article(
+    settings: Settings,
+    mill: Mill,
+    database: Database,
+    corpus: int,
+    crew: Crew,
+    services: Services,
+) -> None:
+    crew.kill_redis()
+    assert not send(settings, {PREFILTER: [1]})
+    poll_source.run(corpus)
+    assert len(ids(database, PREFILTER)) == ARTICLES
+    services.ensure()
+    assert send(settings, {PREFILTER: [1]})
+
+
+def test_lens_that_is_no_longer_in_use_gives_a_dead_letter(
+    mill: Mill, database: Database, corpus: int
+) -> None:
+    poll_source.run(corpus)
+    article_id = ids(database, PREFILTER)[0]
+    with database.begin() as session:
+        work.enqueue(session, INFERENCE, [(article_id, "retired")])
+    analyse.run([])
+    with database.begin() as session:
+        (letter,) = dead.list_dead(session)
+    assert (letter.subject_id, letter.lens) == (article_id, "retired")
+    assert "not in use" in letter.error
+
+
+def test_article_that_failed_before_is_read_without_company(
+    mill: Mill, database: Database, corpus: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poll_source.run(corpus)
+    screen.run(ids(database, PREFILTER))
+    first = attempts.claim(mill, INFERENCE, None, limit=1)
+    with database.begin() as session:
+        work.fail(session, first, retry_in=timedelta(0), error="it failed")
+    stretches: list[list[int]] = []
+    original = stretch.Stretch._open
+
+    def watched(self: stretch.Stretch, batch: Any) -> Any:
+        if not self._in_flight:
+            stretches.append([])
+        stretches[-1] += [claim.subject_id for claim in batch]
+        return original(self, batch)
+
+    monkeypatch.setattr(stretch.Stretch, "_open", watched)
+    analyse.run([])
+    assert [first[0].subject_id] in stretches
+    assert sum(map(len, stretches)) == ARTICLES
+
+
+def test_when_one_of_several_fails_all_are_tried_again_alone(
+    mill: Mill, database: Database, corpus: int
+) -> None:
+    poll_source.run(corpus)
+    claims = attempts.claim(mill, PREFILTER, None, limit=3)
+    with attempts.attempt(mill, claims):
+        fail(PermanentError("one of them is bad"))
+    again = [attempts.claim(mill, PREFILTER, None, limit=3) for _ in range(3)]
+    assert [[claim.attempts for claim in each] for each in again] == [[2], [2], [2]]
+
+
+def test_interrupted_attempt_is_given_back(mill: Mill, database: Database, corpus: int) -> None:
+    poll_source.run(corpus)
+    claims = attempts.claim(mill, PREFILTER, None, limit=3)
+    with pytest.raises(SystemExit), attempts.attempt(mill, claims):
+        sys.exit()
+    assert [each.attempts for each in attempts.claim(mill, PREFILTER, None, limit=3)] == [1, 1, 1]
+
+
+def test_error_of_the_task_itself_is_not_swallowed(mill: Mill) -> None:
+    with pytest.raises(ZeroDivisionError), attempts.attempt(mill, []):
+        _ = 1 / 0
+
+
+def test_stopping_worker_claims_nothing_more(
+    mill: Mill, database: Database, corpus: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sign = StopSign()
+    sign.arm()
+    sign.raise_()
+    monkeypatch.setattr(attempts, "stop_sign", sign)
+    monkeypatch.setattr(stretch, "stop_sign", sign)
+    poll_source.run(corpus)
+    analyse.run([])
+    assert count(database, "SELECT count(*) FROM article") == 0
+
+
+def test_tick_sends_what_waits_and_a_second_one_does_not_repeat_it(
+    mill: Mill, database: Database, corpus: int, settings: Settings
+) -> None:
+    with database.begin() as session:
+        session.execute(text("UPDATE work SET sent_at = NULL"))
+    sweep.run()
+    sweep.run()
+    assert read_messages(settings, "ingest") == [corpus]
+
+
+def test_tick_polls_a_due_source_once_however_often_it_comes(
+    mill: Mill, database: Database, settings: Settings
+) -> None:
+    with database.begin() as session:
+        source_id = sources.upsert(
+            session, kind="feed", location="http://127.0.0.1:1/", interval=timedelta(hours=1)
+        )
+    for _ in range(3):
+        sweep.run()
+    assert read_messages(settings, "ingest") == [source_id]
+    assert ids(database, "ingest") == [source_id]
+
+
+def test_stages_are_named_alike_in_store_and_queues() -> None:
+    assert set(STAGES) == {"ingest", "prefilter", "inference", "reconstruct"}
