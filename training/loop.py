@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import Gemma3ForCausalLM
 
-CHECKPOINT_EVERY_S = 120.0
+CHECKPOINT_EVERY_S = 240.0
 FINAL_RATE = 0.05  # The schedule ends at this share of the peak rate.
 CLIP_NORM = 1.0
 

@@ -35,7 +35,7 @@ from training.sampling import Sampler
 from training.sft import Watcher, check_trained_share, make_batches
 from training.tokeniser import learn_pieces, open_vocabulary
 
-_DEV_ROWS_PER_TASK = 80
+_DEV_ROWS_PER_TASK = 50
 _console = Console(stderr=True)
 
 
@@ -165,7 +165,7 @@ def run(data: Path, lenses: Path, recipe: Recipe, out: Path, work: Path) -> None
     facts["training"] = {"pretrain": vars(pretrained), "sft": vars(tuned)}
     now = datetime.now(UTC)
     write_build(out, target, created=now, facts=facts)
-    facts["scores"] = evaluate_build(out, shop.dataset.test, shop.lenses, data)
+    facts["scores"] = evaluate_build(out, shop.dataset, shop.lenses, data)
     manifest = write_build(out, target, created=now, facts=facts)
     write_card(out / "README.md", manifest, shop.dataset)
     _console.print(f"{target}: {target.stat().st_size / 1e6:.1f} MB")

@@ -141,6 +141,17 @@ def corpora(tmp_path: Path) -> Path:
         ],
     )
     _write(
+        folder / "topics" / "clickbait.jsonl.gz",
+        [
+            {
+                "id": f"h{number}",
+                "text": f"{('Rovers', 'Wanderers')[number % 2]} lift the cup for year {number}",
+                "label": ("news", "clickbait")[number % 2],
+            }
+            for number in range(60)
+        ],
+    )
+    _write(
         folder / "newsletter" / "train.jsonl.gz",
         [
             {

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from training.categories import category_of_headline
 from training.corpora import ADAPTERS, LabelledArticle, Pointers, sentiment_on_scale
 from training.dataset import OverlapError, build_dataset, check_overlap, content_hash, split_rows
 
@@ -97,6 +98,29 @@ def test_section_of_the_publisher_outweighs_the_topic(corpora: Path) -> None:
     assert rows["a0"].values == {"category": "Politics"}
     assert rows["a1"].values == {"category": "Technology"}
     assert rows["a2"].values == {}
+
+
+def test_clickbait_gives_no_category_but_entertainment(corpora: Path) -> None:
+    rows = list(ADAPTERS["headlines"](corpora))
+    assert len(rows) == 30
+    assert {row.values["category"] for row in rows} == {"Sports"}
+    assert all(row.title.startswith("Rovers") for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("headline", "category"),
+    [
+        ("United beats City in the cup", "Sports"),
+        ("NASA launches a probe", "Science"),
+        ("Singer hacked by film studio", None),  # Two subjects.
+        ("Parliament votes on the budget", None),
+        ("The cupboard is bare", None),  # No whole word.
+    ],
+)
+def test_headline_with_words_of_one_subject_has_a_category(
+    headline: str, category: str | None
+) -> None:
+    assert category_of_headline(headline) == category
 
 
 @pytest.mark.parametrize(("polarity", "value"), [(-1.0, 2), (0.0, 5), (1.0, 9), (-0.5, 4)])
