@@ -15,7 +15,7 @@ from inference.prompt import Prompt
 from inference.spelling import Spelling
 from inference.tape import Decoding, Tape, geometric_mean
 from inference.vocabulary import Vocabulary
-from inference.writing import MAX_POINTERS, join_sentences, point_at, write_text
+from inference.writing import MAX_POINTERS, clip, join_sentences, point_at, write_text
 from schemas.completions import FieldReading
 from schemas.fields import (
     AnyField,
@@ -26,7 +26,7 @@ from schemas.fields import (
     TextField,
     WriteText,
 )
-from schemas.fields.base import shorten, unique_items
+from schemas.fields.base import unique_items
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class FieldReader:
         if self._manifest.text_mode == "pointers":
             sentences, certainties = yield from self._point(plan, place, min_chars)
             text = join_sentences(sentences, plan.max_chars)
-            items = [shorten(sentence, plan.max_item_chars) for sentence in sentences]
+            items = [clip(sentence, plan.max_item_chars) for sentence in sentences]
         else:
             text, certainties = yield from write_text(
                 self._tape,
@@ -120,7 +120,7 @@ class FieldReader:
                 max_tokens=self._manifest.text_tokens,
                 follow=place.follow,
             )
-            items = [shorten(item.strip(), plan.max_item_chars) for item in text.split(";")]
+            items = [clip(item.strip(), plan.max_item_chars) for item in text.split(";")]
         value = text if plan.max_items == 1 else _bound(items, plan.max_items)
         return FieldReading(text=field.render(value), confidence=geometric_mean(certainties))
 

@@ -113,15 +113,24 @@ def point_at(
 
 
 def join_sentences(sentences: Sequence[str], max_chars: int) -> str:
-    """Put sentences together as long as they fit; the first one is cut if it must be."""
+    """Put sentences together as long as they fit; the first one is clipped if it must be."""
     text = ""
     for sentence in sentences:
         longer = f"{text} {sentence}".strip()
         if len(longer) <= max_chars:
             text = longer
         elif not text:
-            text = shorten(sentence, max_chars)
+            text = clip(sentence, max_chars)
     return text
+
+
+def clip(sentence: str, max_chars: int) -> str:
+    """Cut a sentence after a word, and show by an ellipsis that it went on."""
+    if len(sentence) <= max_chars:
+        return sentence
+    cut = sentence[:max_chars]
+    space = cut.rfind(" ")
+    return (cut[:space] if space > 0 else cut[:-1]).rstrip(" ,;:.-–—") + "…"
 
 
 def _pick(row: Logits, vocabulary: Vocabulary, banned: set[int], stop: int | None) -> int:

@@ -156,7 +156,9 @@ def test_text_that_must_not_be_empty_points_somewhere() -> None:
     [
         (["One came.", "Two came."], "One came. Two came."),
         (["One came.", "Twenty-two more came after that."], "One came."),
-        (["Nobody knew how many would come in the end."], "Nobody knew how many"),
+        (["Nobody knew how many would come in the end."], "Nobody knew how many…"),
+        (["Nobodyknewhowmanywouldcome."], "Nobodyknewhowmanywou…"),
+        (["The town of Quetta, Mr. Lee said, is old."], "The town of Quetta…"),
         ([], ""),
     ],
 )
