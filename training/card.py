@@ -1,11 +1,12 @@
 """Writes a starter build's model card from its manifest: data, licences, time, scores, limits."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from training.dataset import Dataset
+from training.corpora import LabelledArticle
+from training.dataset import Dataset, content_hash
 
 _SOURCES: Mapping[str, tuple[str, str]] = {
     "allsides": ("AllSides articles: texts; topic → `category`", "Apache-2.0; texts: publishers"),
@@ -53,7 +54,7 @@ No text and no group lies on both sides; the build of the dataset fails if one d
 
 ## Data
 
-| corpus | used for | licence | train rows | held out |
+| corpus | used for | licence | train texts | held out |
 |---|---|---|---|---|
 {data}
 
@@ -112,9 +113,14 @@ def _score_lines(scores: Mapping[str, Any]) -> list[str]:
 
 
 def _data_lines(dataset: Dataset) -> list[str]:
-    trained = Counter(row.corpus for row in dataset.train)
-    held_out = Counter(row.corpus for row in dataset.test)
+    trained, held_out = _count_texts(dataset.train), _count_texts(dataset.test)
     return [
         f"| {corpus} | {use} | {licence} | {trained[corpus]} | {held_out[corpus]} |"
         for corpus, (use, licence) in _SOURCES.items()
     ]
+
+
+def _count_texts(rows: Iterable[LabelledArticle]) -> Counter[str]:
+    """Count the texts of each corpus; one text may stand in the rows of several lenses."""
+    texts = {(row.corpus, content_hash(row)) for row in rows}
+    return Counter(corpus for corpus, _ in texts)

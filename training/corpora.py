@@ -9,7 +9,7 @@ import gzip
 import json
 import lzma
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -57,10 +57,13 @@ class LabelledArticle:
 
 
 def read_allsides(folder: Path) -> Iterator[LabelledArticle]:
-    """News articles; the topic gives `editorial.category` where the mapping table knows it."""
+    """News articles; topic or address give `editorial.category` where they name one.
+
+    Each comes again without a label for `newsletter`, to learn that lens's silver fields from.
+    """
     for row in _read_rows(folder / "articles" / "allsides.jsonl.xz"):
         category = category_of(row["topic"], row["url"])
-        yield LabelledArticle(
+        labelled = LabelledArticle(
             corpus="allsides",
             key=row["id"],
             title=row["title"],
@@ -70,6 +73,8 @@ def read_allsides(folder: Path) -> Iterator[LabelledArticle]:
             group=row["url"].split("?")[0],
             published=_read_date(row["date"]),
         )
+        yield labelled
+        yield replace(labelled, key=f"{row['id']}:newsletter", lens="newsletter", values={})
 
 
 def read_newsmtsc(folder: Path) -> Iterator[LabelledArticle]:

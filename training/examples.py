@@ -19,7 +19,7 @@ from training.corpora import LabelledArticle, Pointers
 from training.silver import MAX_POINTERS, RULES
 
 STYLE = PromptStyle(prompt="brief", chat="starter")
-SILVER_WEIGHT = 0.3
+SILVER_WEIGHT = 0.5
 # Delimiters are forced in serving; a touch of weight keeps free decoding sane.
 DELIMITER_WEIGHT = 0.05
 MAX_NAMES = 6

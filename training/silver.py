@@ -87,7 +87,7 @@ def point_at_actions(_title: str, sentences: Sequence[str]) -> Pointers:
 
 
 def find_names(_title: str, sentences: Sequence[str]) -> list[str]:
-    """Find capitalised phrases that are not a sentence's first word alone, most frequent first."""
+    """Find the four commonest capitalised phrases, in text order; no lone first word of a line."""
     counts: Counter[str] = Counter()
     for text in sentences:
         for match in _NAME.finditer(text):
@@ -95,7 +95,8 @@ def find_names(_title: str, sentences: Sequence[str]) -> list[str]:
             is_opening = match.start() == 0 and " " not in name
             if len(name) > 2 and not is_opening and name.split()[0].casefold() not in _STARTERS:
                 counts[name] += 1
-    return [name for name, _ in counts.most_common(4)]
+    commonest = dict(counts.most_common(4))
+    return [name for name in counts if name in commonest]
 
 
 def find_categories(title: str, sentences: Sequence[str]) -> list[str]:

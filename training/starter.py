@@ -58,7 +58,11 @@ class Workshop:
 
     def documents(self) -> list[Document]:
         """The training texts that are long enough to learn language from, in a fixed order."""
-        rows = [row for row in self.dataset.train if row.corpus == "allsides"]
+        rows = [
+            row
+            for row in self.dataset.train
+            if row.corpus == "allsides" and row.lens == "editorial"
+        ]
         random.Random(self.recipe.seed).shuffle(rows)
         return [Document(row.title, row.text) for row in rows]
 
