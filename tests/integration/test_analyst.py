@@ -96,9 +96,7 @@ def test_every_value_is_valid_whatever_the_article_says(
 
 
 @pytest.mark.parametrize("name", ["editorial", "newsletter", "ai_industry", "sustainability_tech"])
-@hypothesis_settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@hypothesis_settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(title=st.text(max_size=80), text=st.text(max_size=600))
 def test_every_value_is_valid_for_any_characters(
     analyst: Analyst, lenses: dict[str, Lens], name: str, title: str, text: str
