@@ -83,6 +83,9 @@ class Crew:
         with redis.Redis.from_url(self._services.redis_url) as client:
             os.kill(client.info("server")["process_id"], signal.SIGKILL)
 
+    def read_log(self, name: str) -> str:
+        return (self._logs / f"{name}.log").read_text()
+
     def queue(self, stage: str) -> StageQueue:
         """Return how a stage's queue stands."""
         with self._database.begin() as session:

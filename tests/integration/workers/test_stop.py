@@ -53,6 +53,7 @@ def test_worker_that_is_told_to_stop_finishes_its_batch_and_claims_no_more(
     working: Crew, database: Database
 ) -> None:
     stop(working.find(INFERENCE))
+    assert "given_back" not in working.read_log(INFERENCE)
     queue = working.queue(INFERENCE)
     assert queue.claimed == 0
     assert queue.waiting > 0, "it did not go on with all that waited"
