@@ -16,7 +16,7 @@ from pathlib import Path
 from ingest.sources import SourceSpec
 from newsmill.processes import plan_beat, plan_workers, to_environment
 from newsmill.running import look_after
-from newsmill.supervisor import Supervisor
+from newsmill.supervisor import ProcessState, Supervisor
 from newsmill.workplace import Workplace
 from schemas.errors import TransientError
 from schemas.settings import Settings
@@ -25,6 +25,9 @@ from store.counts import Totals
 from workers.queues import INGEST, STAGES
 
 POLL_S = 0.5
+
+MAX_RESTARTS = 3
+"""Of one process: what dies again and again will not get better by waiting."""
 
 BRISK = {"tick_every": timedelta(seconds=2), "resend_after": timedelta(seconds=10)}
 """Queue settings with which a run of a minute is not spent waiting for the next tick."""
@@ -66,7 +69,8 @@ def run_until_done(
     """Run workers and beat until nothing waits any more; all of them are stopped at the end.
 
     Raises:
-        TransientError: it was not done in time; the message names the folder of the logs.
+        TransientError: it was not done in time, or a process keeps dying; the message names the
+            log to look at.
     """
     logs = place.settings.home / "logs"
     plan = [*plan_workers(place.settings), plan_beat(place.settings.home)]
@@ -78,12 +82,22 @@ def run_until_done(
             show(progress)
             if time.monotonic() > deadline:
                 raise TransientError(f"not done after {timeout_s:.0f} s; see the logs in {logs}")
-            look_after(supervisor, place)
+            give_up_on_the_dying(look_after(supervisor, place))
             time.sleep(POLL_S)
         show(progress)
         return progress
     finally:
         supervisor.stop()
+
+
+def give_up_on_the_dying(states: Iterable[ProcessState]) -> None:
+    """Raise TransientError when a process has died too often."""
+    for state in states:
+        if state.restarts >= MAX_RESTARTS:
+            raise TransientError(
+                f"the process {state.name} has died {state.restarts} times; its log says why: "
+                f"{state.log_path}"
+            )
 
 
 def look(place: Workplace) -> Progress:
