@@ -88,6 +88,12 @@ def sweep(
     )
 
 
+def end_leases(session: Session) -> int:
+    """End every lease now, for when no worker can be alive; the next sweep rescues the work."""
+    ended = "UPDATE work SET lease_until = now() - interval '1 s' WHERE state = 'claimed'"
+    return execute(session, ended).rowcount
+
+
 def _mark_sent(session: Session, stage: str, resend_after: timedelta, limit: int) -> list[int]:
     rows = execute(session, _MARK_SENT, stage=stage, resend_after=resend_after, limit=limit)
     return sorted(set(rows.scalars()), reverse=True)

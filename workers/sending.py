@@ -6,14 +6,15 @@ however slow a stage is, its queue holds about one live message for each thing t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import structlog
 from celery import current_app
 from kombu.exceptions import OperationalError
 
 from schemas.settings import Settings
-from workers.queues import INGEST, PREFILTER, STAGES, TASKS
+from workers.queues import INGEST, PREFILTER, STAGES, TASKS, TICK
 
 log = structlog.get_logger(__name__)
 
@@ -26,14 +27,24 @@ def send(settings: Settings, messages: Mapping[str, Sequence[int]]) -> bool:
 
     Then the rows wait for the sweep, which sends again what nobody has claimed.
     """
+    planned = ((stage, [arguments]) for stage, arguments in plan_messages(settings, messages))
+    return _publish(settings, planned)
+
+
+def send_tick(settings: Settings) -> bool:
+    """Ask for a sweep now, without waiting for beat; False when Redis could not be reached."""
+    return _publish(settings, [(TICK, [])])
+
+
+def _publish(settings: Settings, messages: Iterable[tuple[str, list[Any]]]) -> bool:
     expires_s = settings.queue.resend_after.total_seconds()
     try:
-        for stage, arguments in plan_messages(settings, messages):
+        for queue, arguments in messages:
             current_app.send_task(
-                TASKS[stage], args=[arguments], queue=stage, expires=expires_s, ignore_result=True
+                TASKS[queue], arguments, queue=queue, expires=expires_s, ignore_result=True
             )
     except OperationalError as error:
-        log.warning("message_not_sent", error=str(error), stages=sorted(messages))
+        log.warning("message_not_sent", error=str(error))
         return False
     return True
 

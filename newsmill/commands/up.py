@@ -34,6 +34,7 @@ def command() -> None:
     stop_on_signals()
     with hold_up_lock(settings.home), open_workplace(settings) as place:
         record_outfit(place, outfit)
+        resume(place, is_private=settings.database_url is None)
         flower = arrange_access(settings.flower, place.settings.home)
         supervisor = plan_supervisor(place, flower)
         try:
@@ -59,6 +60,22 @@ def plan_supervisor(place: Workplace, flower: FlowerAccess) -> Supervisor:
         processes.plan_flower(home, flower),
     ]
     return Supervisor(specs, processes.to_environment(place.settings), home / "logs")
+
+
+def resume(place: Workplace, *, is_private: bool) -> None:
+    """Let go on at once what waits, and what a killed mill was at.
+
+    On a private database no other worker can be alive, so nobody's lease need be waited for.
+    """
+    from store.sweep import end_leases
+    from workers.app import configure
+    from workers.sending import send_tick
+
+    if is_private:
+        with place.database.begin() as session:
+            end_leases(session)
+    configure(place.settings)
+    send_tick(place.settings)
 
 
 def stop_on_signals() -> None:

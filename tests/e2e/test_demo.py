@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from schemas.lens import load_lenses
 from schemas.settings import ROOT
+from tests.homes import list_processes_of
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -33,16 +33,6 @@ def run_demo(home: Path) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr[-2000:]
     result: dict[str, Any] = json.loads(done.stdout)
     return result
-
-
-def list_processes_of(home: Path) -> list[str]:
-    found = []
-    for process in psutil.process_iter(["cmdline", "environ"]):
-        environment = process.info["environ"] or {}
-        command = " ".join(process.info["cmdline"] or ())
-        if str(home) in command or str(home) in environment.get("NEWSMILL_HOME", ""):
-            found.append(command)
-    return found
 
 
 def test_demo_gives_valid_rows_leaves_nothing_running_and_adds_none_the_second_time(
