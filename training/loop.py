@@ -133,22 +133,15 @@ class Loop:
     def _step(self, batches: Sequence[Batch]) -> dict[str, Any]:
         started = time.monotonic()
         rate = rate_at(self.plan, self.state)
+        loss = self._accumulate(batches)
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), CLIP_NORM)
         for optimiser in self._optimisers:
             for group in optimiser.param_groups:
                 group["lr"] = group["peak_lr"] * rate
-        total = sum(float(batch.weights[:, 1:].sum()) for batch in batches)
-        tokens = sum(batch.tokens.numel() for batch in batches)
-        loss = 0.0
-        for batch in batches:
-            with torch.autocast("cpu", torch.bfloat16, enabled=self.plan.bf16):
-                part = weighted_loss(self.model, batch) / max(total, 1e-6)
-            part.backward()  # type: ignore[no-untyped-call]
-            loss += float(part.detach())
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), CLIP_NORM)
-        for optimiser in self._optimisers:
             optimiser.step()
             optimiser.zero_grad()
         spent = time.monotonic() - started
+        tokens = sum(batch.tokens.numel() for batch in batches)
         self.state.step += 1
         self.state.elapsed_s += spent
         self.state.tokens += tokens
@@ -160,6 +153,17 @@ class Loop:
             "tokens": self.state.tokens,
             "tokens_per_s": round(tokens / spent, 1),
         }
+
+    def _accumulate(self, batches: Sequence[Batch]) -> float:
+        """Add up the gradients of a step's batches; give the mean loss per unit of weight."""
+        total = sum(float(batch.weights[:, 1:].sum()) for batch in batches)
+        loss = 0.0
+        for batch in batches:
+            with torch.autocast("cpu", torch.bfloat16, enabled=self.plan.bf16):
+                part = weighted_loss(self.model, batch) / max(total, 1e-6)
+            part.backward()  # type: ignore[no-untyped-call]
+            loss += float(part.detach())
+        return loss
 
 
 def build_optimisers(model: Gemma3ForCausalLM, plan: LoopPlan) -> list[torch.optim.Optimizer]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from inference.prompt import encode_segments, number_sentences, render_article
 from inference.reading import read_article
 from inference.spelling import Encoder
+from schemas.errors import ConfigError
 from training.examples import STYLE
 from training.loop import Batch
 
@@ -71,7 +72,7 @@ class PackedRows:
         self._packed, self._rows, self._length, self._seed = packed, rows, length, seed
         self._per_epoch = len(packed) // length // rows
         if self._per_epoch == 0:
-            raise ValueError(f"{len(packed)} tokens do not fill one batch of {rows} x {length}")
+            raise ConfigError(f"{len(packed)} tokens do not fill one batch of {rows} x {length}")
 
     def batches(self, step: int) -> list[Batch]:
         """Give the batch of a step: the same step always gives the same one."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any
 
+from schemas.errors import ConfigError
 from training.corpora import LabelledArticle
 from training.examples import Example, ExampleWriter
 
@@ -49,7 +50,9 @@ class Sampler:
         self._tasks = _group_tasks(rows, balance)
         missing = set(mixture) - set(self._tasks)
         if missing:
-            raise ValueError(f"the mixture names what the data lacks: {', '.join(sorted(missing))}")
+            raise ConfigError(
+                f"the mixture names what the data lacks: {', '.join(sorted(missing))}"
+            )
         self._names = list(mixture)
         self._cumulative = list(accumulate(mixture.values()))
 

@@ -30,7 +30,7 @@ from training.loop import Loop, LoopPlan, LoopState
 from training.model import build_model, count_parameters, model_config
 from training.pieces import PieceTable
 from training.pretrain import Document, PackedRows, encode_documents, pack
-from training.recipe import RECIPES, PretrainRecipe, Recipe, RecipeError, SftRecipe
+from training.recipe import RECIPES, PretrainRecipe, Recipe, SftRecipe
 from training.sampling import Sampler
 from training.sft import Watcher, check_trained_share, make_batches
 from training.tokeniser import learn_pieces, open_vocabulary
@@ -187,7 +187,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     torch.set_float32_matmul_precision("high")
     try:
         run(given.data, given.lenses, Recipe.load(given.recipe), given.out, given.work)
-    except (NewsmillError, RecipeError, FileNotFoundError) as error:
+    except (NewsmillError, FileNotFoundError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     return 0

@@ -17,8 +17,9 @@ from tokenizers.normalizers import Replace
 from tokenizers.pre_tokenizers import Split
 from tokenizers.trainers import BpeTrainer
 
-from inference.llama_log import quiet_llama
+from inference.llama_log import last_complaint, quiet_llama
 from inference.vocabulary import Vocabulary
+from schemas.errors import ConfigError
 from training.pieces import SPACE, PieceTable
 from training.recipe import TokeniserRecipe
 
@@ -69,7 +70,7 @@ def open_vocabulary(path: Path) -> Iterator[Vocabulary]:
     params.vocab_only = True
     model = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
     if not model:
-        raise ValueError(f"{path}: llama.cpp cannot read this file's vocabulary")
+        raise ConfigError(f"{path}: llama.cpp cannot read this file: {last_complaint()}")
     try:
         yield Vocabulary(model)
     finally:

@@ -9,6 +9,7 @@ from random import Random
 import pytest
 
 from inference.vocabulary import Vocabulary
+from schemas.errors import ConfigError
 from schemas.lens import Lens
 from training.corpora import LabelledArticle
 from training.examples import Example, ExampleWriter
@@ -49,7 +50,7 @@ def test_balance_lifts_a_rare_label(writer: ExampleWriter) -> None:
 
 
 def test_mixture_that_names_missing_data_is_refused(writer: ExampleWriter) -> None:
-    with pytest.raises(ValueError, match=r"reuters\.editorial"):
+    with pytest.raises(ConfigError, match=r"reuters\.editorial"):
         Sampler(ROWS, writer, {"reuters.editorial": 1.0}, balance=1.0, budget_tokens=100, seed=1)
 
 
