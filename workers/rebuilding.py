@@ -40,5 +40,6 @@ def _rebuild_one(
         raise PermanentError(
             f"the lens {stored.completion.lens!r} is not in use", completion_id=stored.completion_id
         )
-    analysis = rebuild(stored.completion, lens, ParseContext(article.text, article.links))
+    context = ParseContext.of_article(article.title, article.text, article.links)
+    analysis = rebuild(stored.completion, lens, context)
     return Rebuilt(stored.article_id, stored.completion_id, analysis)

@@ -164,7 +164,7 @@ def _describe(request: Request, completion: Completion) -> dict[str, Any]:
     from schemas.fields import ParseContext
 
     draft = cast(_Entry, request.key).draft
-    context = ParseContext(f"{draft.title}\n{draft.text}", draft.links)
+    context = ParseContext.of_article(draft.title, draft.text, draft.links)
     analysis = rebuild(completion, request.lens, context)
     return {"id": draft.external_id, **analysis.model_dump(), "stream": completion.stream}
 

@@ -70,6 +70,11 @@ class ParseContext:
     article_text: str | None = None
     links: tuple[Link, ...] = ()
 
+    @classmethod
+    def of_article(cls, title: str, text: str, links: tuple[Link, ...] = ()) -> ParseContext:
+        """Give the context of an article: a name may stand in its title alone."""
+        return cls(f"{title}\n{text}", links)
+
 
 @dataclass(frozen=True)
 class Parsed:
