@@ -1,7 +1,8 @@
-"""The prefilter: the rules of all lenses over an article in one pass, a decision for each lens.
+"""The prefilter: the rules of all lenses over an article, and a decision for each lens.
 
 Pure: no clock, no chance (the audit sample is drawn by a hash), no store. Patterns are RE2, so
-the time is linear in the text whatever the rule.
+the time is linear in the text whatever the rule. An index of words picks the few rules that can
+match; they are tried in their order until one does. Why not `re2.Set`: docs/decisions/0009.
 """
 
 from __future__ import annotations
@@ -9,13 +10,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
-import re2
-
-from schemas.errors import ConfigError
+from ingest.rule_index import RuleIndex
 from schemas.lens import Lens, Rule
-from schemas.rules import compile_options, compile_pattern, fold_text, trim_span, unicode_pattern
+from schemas.rules import compile_pattern, fold_text, trim_span, unicode_pattern
 
 SCREENED_CHARS = 2_000
 AUDIT_RATE = 0.015
@@ -57,8 +56,24 @@ def screened_text(title: str, text: str, chars: int = SCREENED_CHARS) -> str:
     return fold_text(f"{title}\n{text[:chars]}")
 
 
+class _PlacedRule(NamedTuple):
+    """A rule, its compiled pattern, and the place of its lens among the lenses."""
+
+    lens_place: int
+    rule: Rule
+    pattern: Any
+
+
+class _Match(NamedTuple):
+    """The rule that decides for a lens, and the bytes that it matched."""
+
+    rule: Rule
+    start: int
+    end: int
+
+
 class Screener:
-    """The compiled rules of some lenses. Building one costs some ms; it is then only read."""
+    """The compiled rules of some lenses. Building one takes a second; then it is only read."""
 
     def __init__(
         self,
@@ -67,56 +82,62 @@ class Screener:
         chars: int = SCREENED_CHARS,
         audit_rate: float = AUDIT_RATE,
     ) -> None:
-        """Compile all rules into one set.
+        """Compile and index all rules.
 
         chars: of an article's text that the rules see. audit_rate: share of drops, 0 to 1.
-        Raises ConfigError when the rules are too many for one set.
         """
         self._lenses = tuple(lenses)
         self._chars = chars
         self._audit_rate = audit_rate
-        self._rules: list[tuple[int, Rule]] = [
-            (place, rule)
+        self._rules = [
+            _PlacedRule(place, rule, compile_pattern(rule.pattern))
             for place, lens in enumerate(self._lenses)
             for rule in lens.prefilter.rules
         ]
-        self._set = _compile_set([rule for _, rule in self._rules])
+        self._index = RuleIndex(
+            [unicode_pattern(fold_text(placed.rule.pattern)) for placed in self._rules]
+        )
 
     def screen(
         self, article: Screenable, lens_names: Collection[str] | None = None
     ) -> list[Decision]:
         """Decide for every lens that reads the article's language (and is named, if any are)."""
         text = screened_text(article.title, article.text, self._chars)
-        deciding = self._find_deciding_rules(text)
+        encoded = text.encode()
+        matches = self._match_rules(text, encoded)
         return [
-            self._decide(lens, deciding.get(place), text, article.content_key)
+            self._decide(lens, matches.get(place), encoded, article.content_key)
             for place, lens in enumerate(self._lenses)
             if _is_asked(lens, article.language, lens_names)
         ]
 
-    def _find_deciding_rules(self, text: str) -> dict[int, Rule]:
+    def _match_rules(self, text: str, encoded: bytes) -> dict[int, _Match]:
         """Give the first matching rule of each lens, by the lens's place."""
-        hits = self._set.Match(text) if self._set else None
-        deciding: dict[int, Rule] = {}
-        for hit in sorted(hits or ()):
-            place, rule = self._rules[hit]
-            deciding.setdefault(place, rule)
-        return deciding
+        matches: dict[int, _Match] = {}
+        for number in self._index.find_candidates(text, encoded):
+            place, rule, pattern = self._rules[number]
+            # RE2 works on UTF-8; with `str` its binding would count characters at every try.
+            if place not in matches and (found := pattern.search(encoded)):
+                matches[place] = _Match(rule, found.start(), found.end())
+        return matches
 
-    def _decide(self, lens: Lens, rule: Rule | None, text: str, content_key: str) -> Decision:
-        action = rule.action if rule else lens.prefilter.default
+    def _decide(
+        self, lens: Lens, match: _Match | None, encoded: bytes, content_key: str
+    ) -> Decision:
+        action = match.rule.action if match else lens.prefilter.default
         audit = action == "drop" and is_audited(content_key, lens.name, self._audit_rate)
-        if rule is None:
+        if match is None:
             return Decision(lens.name, lens.version, action, audit=audit)
-        start, end = find_span(rule.pattern, text)
-        matched = text[start : min(end, start + MAX_MATCHED_CHARS)]
-        return Decision(lens.name, lens.version, action, rule.id, (start, end), matched, audit)
+        span, matched = _read_span(encoded, match.start, match.end)
+        return Decision(lens.name, lens.version, action, match.rule.id, span, matched, audit)
 
 
-def find_span(pattern: str, text: str) -> tuple[int, int]:
-    """Find where a rule that is known to match does so first, in characters."""
-    match = compile_pattern(pattern).search(text)
-    return trim_span(text, match.start(), match.end()) if match else (0, 0)
+def _read_span(encoded: bytes, start: int, end: int) -> tuple[tuple[int, int], str]:
+    """Turn a span of bytes into one of characters, with the text in it."""
+    before, matched = encoded[:start].decode(), encoded[start:end].decode()
+    first, last = trim_span(matched, 0, len(matched))
+    span = (len(before) + first, len(before) + last)
+    return span, matched[first : min(last, first + MAX_MATCHED_CHARS)]
 
 
 def is_audited(content_key: str, lens_name: str, rate: float) -> bool:
@@ -129,28 +150,3 @@ def _is_asked(lens: Lens, language: str | None, lens_names: Collection[str] | No
     if lens_names is not None and lens.name not in lens_names:
         return False
     return lens.languages is None or language is None or language in lens.languages
-
-
-def _compile_set(rules: list[Rule]) -> Any:
-    """Compile one set; None without rules, which RE2 would not compile."""
-    if not rules:
-        return None
-    patterns = re2.Set.SearchSet(compile_options())
-    try:
-        for rule in rules:
-            patterns.Add(unicode_pattern(fold_text(rule.pattern)))
-        patterns.Compile()
-    except re2.error as error:
-        raise ConfigError(f"the {len(rules)} rules of all lenses together: {error}") from None
-    _prove_set(patterns, rules)
-    return patterns
-
-
-def _prove_set(patterns: Any, rules: list[Rule]) -> None:
-    """Match each rule's example: RE2 answers "no match", not an error, when memory runs out."""
-    for number, rule in enumerate(rules):
-        if number not in (patterns.Match(fold_text(rule.example)) or ()):
-            raise ConfigError(
-                f"rule {rule.id!r} no longer matches its example among all {len(rules)} rules: "
-                "they are too large for one set; shorten word lists or use fewer lenses"
-            )

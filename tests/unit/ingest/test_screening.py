@@ -9,7 +9,6 @@ from hypothesis import given, strategies as st
 
 from ingest.screening import Screener, is_audited, screened_text
 from schemas.articles import ArticleDraft
-from schemas.errors import ConfigError
 from schemas.lens import Lens
 
 
@@ -129,11 +128,3 @@ def test_span_of_any_article_is_the_matched_text(title: str, text: str) -> None:
         start, end = found.span
         assert screened_text(title, text)[start:end] == found.matched_text
         assert found.matched_text
-
-
-def test_rules_that_do_not_fit_into_one_set_are_refused_and_not_passed_over() -> None:
-    huge = [
-        rule(f"r{n}", "keep", rf"(?:\p{{L}}{{1,200}}{n} ){{1,4}}x", f"abc{n} x") for n in range(120)
-    ]
-    with pytest.raises(ConfigError, match="rules"):
-        Screener([lens("huge", huge)])
