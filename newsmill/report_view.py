@@ -26,12 +26,15 @@ def view_report(report: Report) -> RenderableType:
 
 
 def view_processes(states: Sequence[ProcessState]) -> RenderableType:
-    """Show every process in one line."""
-    words = []
-    for state in states:
-        restarts = f" ×{state.restarts + 1}" if state.restarts else ""
-        words.append(f"[{COLOURS[state.status]}]● {state.name}{restarts}[/]")
-    return "  ".join(words)
+    """Show every process in one line, and where to read why one has died."""
+    words = "  ".join(f"[{COLOURS[state.status]}]● {state.name}[/]" for state in states)
+    deaths = [
+        f"[yellow]! {state.name} has died {state.restarts + (state.status == 'waiting')} times, "
+        f"last with exit code {state.exit_code}: see {escape(str(state.log_path))}[/yellow]"
+        for state in states
+        if state.exit_code is not None
+    ]
+    return Group(words, *deaths)
 
 
 def format_age(age: timedelta | None) -> str:

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import io
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 from newsmill.report import TOO_LONG, Report, find_concerns, to_json
-from newsmill.report_view import format_age, view_report
+from newsmill.report_view import format_age, view_processes, view_report
+from newsmill.supervisor import ProcessState
 from store.counts import Rates, StageQueue, Totals, WorkError
 from workers.queues import STAGES
 
@@ -57,14 +60,26 @@ def test_json_holds_plain_values_and_always_the_same_keys() -> None:
     assert busy["queues"][2]["oldest_waiting_s"] == 90
 
 
+def draw(renderable: RenderableType) -> str:
+    console = Console(width=120, file=io.StringIO())
+    console.print(renderable)
+    return cast(io.StringIO, console.file).getvalue()
+
+
 def test_view_shows_every_stage_and_an_error_as_it_was_written() -> None:
-    console = Console(width=120, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
-    console.print(view_report(report(errors=(ERROR,), dead=1)))
-    text = console.export_text()
-    console.file.close()
+    text = draw(view_report(report(errors=(ERROR,), dead=1)))
     assert all(stage in text for stage in STAGES)
     assert "KeyError: [bold] is text" in text
     assert "inference:7:editorial" in text
+
+
+def test_view_tells_where_to_read_why_a_process_died() -> None:
+    sound = ProcessState("beat", "running", 7, 0, None, Path("/logs/beat.log"))
+    ill = ProcessState("ingest", "waiting", None, 2, -9, Path("/logs/ingest.log"))
+    text = draw(view_processes([sound, ill]))
+    assert "● beat  ● ingest" in text
+    assert "ingest has died 3 times, last with exit code -9: see /logs/ingest.log" in text
+    assert "beat.log" not in text
 
 
 @pytest.mark.parametrize(
