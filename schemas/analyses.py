@@ -10,11 +10,14 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from schemas.completions import Completion
+from schemas.completions import Completion, FieldReading
+from schemas.contract import DELIMITER, Contract
 from schemas.fields import ParseContext
 from schemas.lens import Lens
 from schemas.reconstruction import Rejection, reconstruct
 from schemas.scoring import Score, score
+
+NOT_ASKED = "the contract of that time did not ask for it"
 
 
 class Analysis(BaseModel):
@@ -41,6 +44,8 @@ class Analysis(BaseModel):
 
 def rebuild(completion: Completion, lens: Lens, context: ParseContext) -> Analysis:
     """Turn a completion into an analysis. Pure; never raises on any stream."""
+    if completion.contract_version != lens.contract.version:
+        completion = realign(completion, lens.contract)
     result = reconstruct(completion.stream, lens.contract, context, completion.unread)
     made_by = {
         "lens": lens.name,
@@ -67,3 +72,21 @@ def rebuild(completion: Completion, lens: Lens, context: ParseContext) -> Analys
         score=worth.overall,
         tier=worth.tier,
     )
+
+
+def realign(completion: Completion, contract: Contract) -> Completion:
+    """Write the answers to an older contract in the order of today's; new fields are left out.
+
+    A stream knows its fields by their place, the readings know them by name. So adding, moving
+    or removing a field leaves every old answer readable.
+    """
+    names = [field.name for field in contract.asked]
+    answered = {name: completion.readings[name] for name in names if name in completion.readings}
+    new = {name: FieldReading(text="", note=NOT_ASKED) for name in names if name not in answered}
+    parts = [answered[name].text if name in answered else "" for name in names]
+    changes = {
+        "stream": DELIMITER.join(parts),
+        "readings": answered | new,
+        "left_out": tuple(name for name in names if name in new or name in completion.left_out),
+    }
+    return completion.model_copy(update=changes)

@@ -25,8 +25,9 @@ pytestmark = pytest.mark.timeout(240)
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    """Leases that end soon, since a poison has to meet three of them."""
-    queue = settings.queue.model_copy(update={"lease": timedelta(seconds=3)})
+    """Leases that end soon, and few attempts, since each of them costs a lease."""
+    given = {"lease": timedelta(seconds=3), "max_attempts": 2}
+    queue = settings.queue.model_copy(update=given)
     return settings.model_copy(update={"queue": queue})
 
 
@@ -54,8 +55,8 @@ def test_article_that_kills_its_worker_ends_as_a_dead_letter_and_can_be_sent_aga
     poisoned.run_until(lambda: is_settled(poisoned, database), timeout_s=120)
 
     for letter in read_dead(database).values():
-        assert letter.attempts == 3
-        assert letter.error.startswith("its worker died or its lease ran out 3 times")
+        assert letter.attempts == 2
+        assert letter.error.startswith("its worker died or its lease ran out 2 times")
     assert count(database, "SELECT count(*) FROM analysis") == ARTICLES - len(STAGES)
 
     poisoned.be_sound()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schemas.analyses import rebuild
+from schemas.analyses import NOT_ASKED, rebuild
 from schemas.completions import Completion, FieldReading
 from schemas.fields import ParseContext
 from schemas.lens import Lens
@@ -81,3 +81,17 @@ def test_empty_stream_is_a_rejection_with_its_reason() -> None:
     analysis = rebuild(completion(""), LENS, CONTEXT)
     assert (analysis.status, analysis.values) == ("rejected", {})
     assert analysis.reason == "the stream is empty"
+
+
+def test_answers_to_an_older_contract_are_found_by_name_and_new_fields_are_null() -> None:
+    made = completion(
+        "Acme grew. ||| gone ||| 8",
+        summary=FieldReading(text="Acme grew.", confidence=0.5),
+        mood=FieldReading(text="gone"),
+        impact=FieldReading(text="8", confidence=0.9),
+    ).model_copy(update={"contract_version": "0ld0ld00"})
+    analysis = rebuild(made, LENS, CONTEXT)
+    assert analysis.values == {"impact": 8, "companies": None, "summary": "Acme grew."}
+    assert (analysis.status, analysis.score) == ("partial", 8.0)
+    assert analysis.notes == {"companies": NOT_ASKED}
+    assert analysis.contract_version == "0ld0ld00"
