@@ -5,9 +5,8 @@ Plain records. This module knows neither parsers nor the store.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from schemas.articles import ArticleDraft
 
@@ -26,15 +25,6 @@ class SourceState:
     etag: str | None = None
     last_modified: str | None = None
     position: int = 0
-
-    @classmethod
-    def from_cursor(cls, cursor: Mapping[str, Any]) -> SourceState:
-        """Read what the source's row keeps; what is missing or unknown counts as never read."""
-        return cls(cursor.get("etag"), cursor.get("last_modified"), cursor.get("position", 0))
-
-    def to_cursor(self) -> dict[str, Any]:
-        """Give the JSON object that the source's row keeps."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)

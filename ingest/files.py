@@ -27,7 +27,6 @@ class FileStatus:
 
     stamp: str
     head: str
-    size: int
 
     def is_read(self, state: SourceState) -> bool:
         """Tell whether nothing was written since the state was kept."""
@@ -44,7 +43,7 @@ def look_at(path: Path) -> FileStatus:
     with open_source(path, unzip=False) as stream:
         head = hashlib.sha256(stream.read(HEAD_BYTES)).hexdigest()[:16]
         status = path.stat()
-    return FileStatus(f"{status.st_size}-{status.st_mtime_ns}", head, status.st_size)
+    return FileStatus(f"{status.st_size}-{status.st_mtime_ns}", head)
 
 
 @contextmanager

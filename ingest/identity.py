@@ -30,7 +30,7 @@ _TRACKING = """
     __twitter_impression __s bxid cndid esrc trkcampaign
 """
 TRACKING_NAMES = frozenset(_TRACKING.split())
-_BROKEN_HOST = re.compile(r"[\s<>\"'\\^`{|}%]")
+_HOST = re.compile(r"[a-z0-9._:-]+")
 _SAFE_PATH = "/:@!$&'()*+,;=~-._%"
 
 
@@ -48,7 +48,7 @@ def canonical_url(url: str | None) -> str | None:
     except ValueError:
         return None
     scheme = parts.scheme.lower()
-    if scheme not in DEFAULT_PORTS or not host or _BROKEN_HOST.search(host):
+    if scheme not in DEFAULT_PORTS or not host or not _HOST.fullmatch(host):
         return None
     query = _kept_query(parts.query)
     if not query and parts.path.lower() in HOME_PAGES:

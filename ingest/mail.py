@@ -118,8 +118,11 @@ def _join_words(words: list[tuple[Any, str | None]]) -> str:
     text = ""
     was_encoded = False
     for word, charset in words:
-        piece = word if isinstance(word, str) else decode_bytes(word, charset)
         is_encoded = charset is not None
+        if isinstance(word, str):
+            piece = word
+        else:  # `decode_header` itself turns a plain word that stands beside encoded ones to bytes
+            piece = decode_bytes(word, charset) if is_encoded else word.decode("raw_unicode_escape")
         text += " " + piece if text and is_encoded != was_encoded else piece
         was_encoded = is_encoded
     return text

@@ -14,6 +14,7 @@ from ingest.batches import Item, Refused
 from ingest.mail import MAX_MAIL_BYTES, read_mail
 from ingest.sources import is_maildir
 from schemas.articles import ArticleDraft
+from schemas.errors import PermanentError
 
 MAX_LINE_BYTES = 1 << 20
 """Longer lines are read in pieces: the mbox rule looks only at how a line begins."""
@@ -51,16 +52,21 @@ def read_mail_file(path: Path, now: datetime) -> ArticleDraft | Refused:
 
 
 def _list_mails(folder: Path) -> Iterator[tuple[int, Path]]:
-    if is_maildir(folder):
-        paths = (path for name in ("new", "cur") for path in (folder / name).iterdir())
-    else:
-        paths = folder.glob("*.eml")
-    for path in paths:
+    for path in _list_paths(folder):
         try:
             if path.is_file() and not path.name.startswith("."):
                 yield path.stat().st_ctime_ns, path
         except FileNotFoundError:  # a mail program renamed it in this moment; it comes again
             continue
+
+
+def _list_paths(folder: Path) -> list[Path]:
+    try:
+        if is_maildir(folder):
+            return [path for name in ("new", "cur") for path in (folder / name).iterdir()]
+        return list(folder.glob("*.eml"))
+    except OSError as error:
+        raise PermanentError(f"{folder}: {error.strerror}", path=str(folder)) from error
 
 
 def _split_mbox(stream: BinaryIO, position: int) -> Iterator[tuple[bytes, int]]:

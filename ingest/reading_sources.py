@@ -19,6 +19,7 @@ from ingest.files import FileStatus, look_at, open_source
 from ingest.http import Fetched, NotModified
 from ingest.mailboxes import read_mail_file, read_mail_folder, read_mbox
 from ingest.sources import SourceSpec
+from schemas.errors import PermanentError
 
 MAX_FEED_FILE_BYTES = 20_000_000
 
@@ -37,9 +38,6 @@ class PollOutcome:
 
     is_modified: bool
     batches: Iterator[Batch]
-
-
-UNCHANGED = PollOutcome(is_modified=False, batches=iter(()))
 
 
 def read_source(
@@ -63,7 +61,7 @@ def read_source(
         return PollOutcome(True, cut_batches(items, state, batch_drafts))
     status = look_at(path)
     if status.is_read(state):
-        return UNCHANGED
+        return _unchanged()
     if spec.kind == "feed":
         return PollOutcome(True, _read_feed_file(path, status, now))
     start = status.resume(state)
@@ -71,10 +69,14 @@ def read_source(
     return PollOutcome(True, cut_batches(items, start, batch_drafts, status.stamp))
 
 
+def _unchanged() -> PollOutcome:
+    return PollOutcome(is_modified=False, batches=iter(()))
+
+
 def _read_feed_url(url: str, state: SourceState, now: datetime, client: Fetches) -> PollOutcome:
     answer = client.fetch(url, etag=state.etag, last_modified=state.last_modified)
     if isinstance(answer, NotModified):
-        return UNCHANGED
+        return _unchanged()
     kept = SourceState(answer.etag, answer.last_modified)
     feed = _feed_batch(answer.body, answer.url, answer.content_type, now, kept)
     return PollOutcome(True, iter((feed,)))
@@ -82,7 +84,10 @@ def _read_feed_url(url: str, state: SourceState, now: datetime, client: Fetches)
 
 def _read_feed_file(path: Path, status: FileStatus, now: datetime) -> Iterator[Batch]:
     with open_source(path) as stream:
-        body = stream.read(MAX_FEED_FILE_BYTES)
+        body = stream.read(MAX_FEED_FILE_BYTES + 1)
+    if len(body) > MAX_FEED_FILE_BYTES:
+        limit = f"{MAX_FEED_FILE_BYTES:,} bytes"
+        raise PermanentError(f"{path}: the feed is larger than {limit}", path=str(path))
     kept = SourceState(last_modified=status.stamp)
     yield _feed_batch(body, path.as_uri(), None, now, kept)
 

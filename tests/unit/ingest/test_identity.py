@@ -33,6 +33,7 @@ URLS = [
     ("ftp://a.example/x", None, "no web address"),
     ("https:///x", None, "no host"),
     ("https://a b.example/x", None, "a broken host"),
+    ("https://a\x00b.example/x", None, "a host that cannot be stored"),
     ("https://a.example:port/x", None, "a broken port"),
     ("https://[::1/x", None, "a broken bracket"),
     ("https://a.example/" + "x" * 2000, None, "too long for an index"),

@@ -65,3 +65,24 @@ Content-Type: text/html
     assert not isinstance(outcome, Refused)
     assert outcome.text.startswith("The whole story")
     assert outcome.metadata["has_html"] is True
+
+
+HEADERS = [
+    (b"plain words", "plain words", "nothing to decode"),
+    (b"=?utf-8?q?Caf=C3=A9?= at noon", "Café at noon", "a blank between encoded and plain"),
+    (b"=?utf-8?q?one_?= =?utf-8?q?two?=", "one two", "none between two encoded words"),
+    ("Grüße 漢字".encode(), "Grüße 漢字", "raw UTF-8"),
+    ("漢字 =?utf-8?q?=C3=BC?=".encode(), "漢字 ü", "raw UTF-8 beside an encoded word"),
+    (b"Gr\xfc\xdfe", "Grüße", "raw Latin-1"),
+    (b"=?iso-8859-1?q?Gr\xfc=DFe?=", "Grüße", "raw bytes within an encoded word"),
+    (b"=?x-unknown?q?caf=E9?=", "café", "an unknown charset"),
+    (b"=?utf-8?b?A?=", "=?utf-8?b?A?=", "what cannot be decoded stays"),
+    (b"folded\n\tline", "folded line", "a folded line"),
+]
+
+
+@pytest.mark.parametrize(("raw", "subject", "reason"), HEADERS)
+def test_subject_is_decoded(raw: bytes, subject: str, reason: str) -> None:
+    outcome = read_mail(b"Subject: " + raw + b"\n\nbody", "a.eml", NOW)
+    assert not isinstance(outcome, Refused)
+    assert outcome.metadata["subject"] == subject, reason

@@ -144,7 +144,11 @@ def test_file_that_has_gone_is_a_permanent_error(tmp_path: Path) -> None:
         poll(SourceSpec("jsonl", str(tmp_path / "gone.jsonl")), SourceState())
 
 
-def test_state_survives_the_way_through_its_row() -> None:
-    state = SourceState(etag="e", last_modified="m", position=7)
-    assert SourceState.from_cursor(state.to_cursor()) == state
-    assert SourceState.from_cursor({}) == SourceState()
+def test_feed_file_over_the_limit_is_a_permanent_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.reading_sources.MAX_FEED_FILE_BYTES", 100)
+    path = tmp_path / "feed.xml"
+    path.write_bytes(FEED)
+    with pytest.raises(PermanentError, match="larger than 100 bytes"):
+        poll(recognise_source(str(path)), SourceState())
