@@ -24,6 +24,8 @@ CELERY = (sys.executable, "-m", "celery", "--quiet", "-A", "workers.app")
 NICENESS = 5
 """Of all but inference, which is what the person waits for."""
 
+TASKS_PER_CHILD = 1_000
+
 STOP_MARGIN_S = 15.0
 """Given to a worker beyond its soft timeout, to hand back its work and leave."""
 
@@ -57,10 +59,15 @@ def plan_workers(settings: Settings) -> list[ProcessSpec]:
 
 
 def worker_command(stage: str, log_level: str) -> tuple[str, ...]:
-    """Return the command line of one worker: one child, so that one task runs at a time."""
+    """Return the command line of one worker: one child, so that one task runs at a time.
+
+    Parsers of foreign bytes leak here and there, so their child is replaced now and then; the
+    child of inference keeps its model.
+    """
+    tasks = () if stage == INFERENCE else ("--max-tasks-per-child", str(TASKS_PER_CHILD))
     return (
         *(*CELERY, "worker", "--hostname", f"{stage}@%h"),
-        *("--queues", ",".join(consumed_by(stage)), "--concurrency", "1"),
+        *("--queues", ",".join(consumed_by(stage)), "--concurrency", "1", *tasks),
         *("--loglevel", log_level, "--task-events", "--without-gossip", "--without-mingle"),
     )
 

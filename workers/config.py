@@ -26,7 +26,6 @@ def celery_config(settings: Settings) -> dict[str, Any]:
         **_delivery(settings),
         **_worker(settings),
         "beat_schedule": _beat_schedule(settings),
-        "beat_max_loop_interval": 5,
         "timezone": "UTC",
         "enable_utc": True,
     }
@@ -52,7 +51,7 @@ def _broker(settings: Settings) -> dict[str, Any]:
         # None: for ever. Redis being away costs time, never the worker.
         "broker_connection_max_retries": None,
         "broker_transport_options": {
-            "visibility_timeout": settings.queue.visibility_timeout.total_seconds(),
+            "visibility_timeout": _visibility_timeout_s(settings),
             # Look every 2 s for messages whose worker died; by default it is every 100 s.
             "unacked_restore_interval": 2,
             "unacked_restore_throttle": 1,
@@ -106,6 +105,17 @@ def _beat_schedule(settings: Settings) -> dict[str, Any]:
         "options": {"expires": every_s, "queue": TICK},
     }
     return {"tick": tick}
+
+
+def _visibility_timeout_s(settings: Settings) -> float:
+    timeout_s = settings.queue.visibility_timeout.total_seconds()
+    if timeout_s <= _inference_limit_s(settings):
+        raise ConfigError(
+            f"NEWSMILL_QUEUE__VISIBILITY_TIMEOUT is {timeout_s:.0f} s: it must be longer than any "
+            f"task, here {_inference_limit_s(settings):.0f} s (NEWSMILL_QUEUE__TASK_TIME_LIMIT, "
+            "NEWSMILL_INFERENCE__SLICE and a minute), or Redis gives work out that is being done"
+        )
+    return timeout_s
 
 
 def _inference_limit_s(settings: Settings) -> float:

@@ -10,7 +10,8 @@ from workers.app import app
 from workers.mill import get_mill
 from workers.queues import INFERENCE, TASKS
 from workers.sending import send
-from workers.stretch import Slice, Stretch, gather
+from workers.slices import Slice
+from workers.stretch import Stretch, gather
 
 
 @app.task(name=TASKS[INFERENCE])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import cast
@@ -20,7 +21,7 @@ from workers.journal import count, phase
 from workers.mill import Mill, get_mill
 from workers.queues import INGEST, PREFILTER, TASKS
 from workers.sending import send
-from workers.shutdown import stop_sign
+from workers.slices import Slice
 
 log = structlog.get_logger(__name__)
 
@@ -29,15 +30,29 @@ log = structlog.get_logger(__name__)
 def poll_source(source_id: int) -> None:
     """Read what is new in a source, batch by batch, each stored with the place it reached."""
     mill = get_mill()
-    for claims in take(mill, INGEST, [source_id], limit=1):
-        with attempt(mill, claims, on_failure=sources.record_failure):
+    claims = next(take(mill, INGEST, [source_id], limit=1), [])
+    with attempt(mill, claims, on_failure=sources.record_failure):
+        if claims:
             poll(mill, source_id, claims)
 
 
 def poll(mill: Mill, source_id: int, claims: list[Claim]) -> None:
-    """Poll one claimed source; a stop between two batches gives the claim back."""
+    """Poll one claimed source; when its time is up, the next message goes on from there."""
+    within = Slice(mill.settings.queue.task_time_limit / 2)
     with mill.database.begin() as session:
         source = sources.load(session, source_id)
+    for batch in _read(mill, source):
+        _store_batch(mill, source_id, batch, claims)
+        if within.is_over:
+            give_back(mill, claims)
+            send(mill.settings, {INGEST: [source_id]})
+            return
+    with mill.database.begin() as session:
+        sources.record_success(session, source_id)
+        work.finish(session, claims)
+
+
+def _read(mill: Mill, source: StoredSource) -> Iterator[Batch]:
     with phase("fetch"):
         outcome = read_source(
             SourceSpec(cast(SourceKind, source.kind), source.location),
@@ -46,25 +61,18 @@ def poll(mill: Mill, source_id: int, claims: list[Claim]) -> None:
             client=mill.http,
             batch_drafts=mill.settings.ingest.batch,
         )
-    for batch in outcome.batches:
-        _store_batch(mill, source, batch, claims)
-        if stop_sign.is_raised:
-            give_back(mill, claims)
-            return
-    with mill.database.begin() as session:
-        sources.record_success(session, source_id)
-        work.finish(session, claims)
+    return outcome.batches
 
 
-def _store_batch(mill: Mill, source: StoredSource, batch: Batch, claims: list[Claim]) -> None:
+def _store_batch(mill: Mill, source_id: int, batch: Batch, claims: list[Claim]) -> None:
     """Store a batch and how far it reaches in one transaction, then tell the prefilter."""
     for item in batch.refused:
-        log.warning(
-            "item_refused", source_id=source.source_id, where=item.where, reason=item.reason
-        )
+        log.warning("item_refused", source_id=source_id, where=item.where, reason=item.reason)
+    for note in batch.notes:
+        log.info("source_note", source_id=source_id, note=note)
     with phase("store"), mill.database.begin() as session:
-        article_ids = articles.insert_new(session, source.source_id, batch.drafts)
-        sources.save_cursor(session, source.source_id, asdict(batch.state))
+        article_ids = articles.insert_new(session, source_id, batch.drafts)
+        sources.save_cursor(session, source_id, asdict(batch.state))
         work.extend(session, claims, mill.settings.queue.lease)
     count(new=len(article_ids), known=len(batch.drafts) - len(article_ids))
     count(refused=len(batch.refused))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from sqlalchemy.orm import Session
@@ -24,7 +23,7 @@ from workers.journal import count, phase
 from workers.mill import Mill
 from workers.queues import INFERENCE, RECONSTRUCT
 from workers.sending import send
-from workers.shutdown import stop_sign
+from workers.slices import Slice
 
 T = TypeVar("T")
 
@@ -36,18 +35,6 @@ if TYPE_CHECKING:
 
 Key = tuple[int, str]
 """An article's id and a lens's name: the key of a request."""
-
-
-class Slice:
-    """The time for which one message may keep the worker claiming."""
-
-    def __init__(self, length: timedelta) -> None:
-        self._ends_at = time.monotonic() + length.total_seconds()
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing more is to be claimed."""
-        return stop_sign.is_raised or time.monotonic() >= self._ends_at
 
 
 class Stretch:
@@ -98,10 +85,10 @@ class Stretch:
         """Turn claims into requests; what cannot be one is settled at once."""
         from inference.analyst import Request  # Only this worker is to load llama.cpp.
 
+        self._in_flight |= {(claim.subject_id, claim.lens): claim for claim in batch}
         with phase("load"), self._mill.database.begin() as session:
             found = articles.load(session, [claim.subject_id for claim in batch])
         by_id = {article.article_id: article for article in found}
-        self._in_flight |= {(claim.subject_id, claim.lens): claim for claim in batch}
         for claim in batch:
             article, lens = by_id.get(claim.subject_id), self._mill.lenses.get(claim.lens)
             if article is None or lens is None:

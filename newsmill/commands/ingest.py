@@ -41,7 +41,7 @@ def command(
     with open_workplace(settings) as place:
         source_ids = _add(place, specs)
         if now and not running:
-            rows = [_poll(place, source_id) for source_id in source_ids]
+            rows = _poll(place, source_ids)
         else:
             _send(place.settings, source_ids)
             rows = [{"source_id": source_id} for source_id in source_ids]
@@ -81,22 +81,34 @@ def _send(settings: Settings, source_ids: list[int]) -> None:
     send(settings, {INGEST: source_ids})
 
 
-def _poll(place: Workplace, source_id: int) -> dict[str, Any]:
-    """Poll one source in this process, just as the worker does."""
-    from store import sources
+def _poll(place: Workplace, source_ids: list[int]) -> list[dict[str, Any]]:
+    """Poll sources in this process, just as the worker does."""
     from workers.app import configure
-    from workers.ingest import poll_source
-    from workers.journal import current_facts, start_journal
     from workers.mill import Mill, use_mill
 
     configure(place.settings)
-    use_mill(Mill(place.settings))
+    mill = Mill(place.settings)
+    use_mill(mill)
+    try:
+        return [_poll_one(place, source_id) for source_id in source_ids]
+    finally:
+        mill.close()
+
+
+def _poll_one(place: Workplace, source_id: int) -> dict[str, Any]:
+    from store import sources
+    from workers.ingest import poll_source
+    from workers.journal import current_facts, start_journal
+
     start_journal()
-    poll_source.run(source_id)
-    facts = current_facts()
+    turns = 0
+    # A task reads a long source in turns; each gives its claim back for the next.
+    while current_facts().get("given_back", 0) == turns:
+        poll_source.run(source_id)
+        turns += 1
     with place.database.begin() as session:
         error = sources.load(session, source_id).last_error
-    counts = {name: facts.get(name, 0) for name in ("new", "known", "refused")}
+    counts = {name: current_facts().get(name, 0) for name in ("new", "known", "refused")}
     return {"source_id": source_id, **counts, "error": error}
 
 

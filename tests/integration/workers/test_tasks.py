@@ -21,7 +21,7 @@ from store import dead, sources, work
 from store.database import Database
 from tests.integration.workers.corpus import add_source, assert_whole, count, write_corpus
 from tests.integration.workers.crew import Crew
-from workers import attempts, stretch
+from workers import attempts, slices, stretch
 from workers.inference import analyse
 from workers.ingest import poll_source
 from workers.mill import Mill
@@ -108,6 +108,21 @@ def test_source_that_cannot_be_read_is_a_dead_letter_and_remembers_why(
     assert "missing.jsonl" in source.last_error
 
 
+def test_long_source_is_read_in_turns_at_no_cost_of_attempts(
+    settings: Settings, mill: Mill, database: Database, corpus: int
+) -> None:
+    queue = settings.queue.model_copy(update={"task_time_limit": timedelta(0)})
+    mill.settings = settings.model_copy(update={"queue": queue})
+    poll_source.run(corpus)
+    assert count(database, "SELECT count(*) FROM article") == 20
+    assert count(database, "SELECT attempts FROM work WHERE stage = 'ingest'") == 0
+    assert read_messages(settings, "ingest") == [corpus]
+    mill.settings = settings
+    poll_source.run(corpus)
+    assert ids(database, "ingest") == []
+    assert len(ids(database, PREFILTER)) == ARTICLES
+
+
 def test_redis_that_is_away_costs_no_article(
     settings: Settings,
     mill: Mill,
@@ -192,7 +207,7 @@ def test_stopping_worker_claims_nothing_more(
     sign.arm()
     sign.raise_()
     monkeypatch.setattr(attempts, "stop_sign", sign)
-    monkeypatch.setattr(stretch, "stop_sign", sign)
+    monkeypatch.setattr(slices, "stop_sign", sign)
     poll_source.run(corpus)
     analyse.run([])
     assert count(database, "SELECT count(*) FROM article") == 0

@@ -62,6 +62,11 @@ def test_no_task_may_run_as_long_as_the_visibility_timeout() -> None:
     assert longest < config["broker_transport_options"]["visibility_timeout"]
 
 
+def test_visibility_timeout_shorter_than_a_task_is_refused() -> None:
+    with pytest.raises(ConfigError, match="VISIBILITY_TIMEOUT is 720 s: it must be longer"):
+        configure(visibility_timeout=timedelta(minutes=12))
+
+
 def test_a_child_that_loads_a_model_is_not_taken_for_dead() -> None:
     assert configure()["worker_proc_alive_timeout"] >= 120
 
