@@ -32,9 +32,6 @@ _GAP_BEFORE = re.compile(r"(?:\\[sWnt-]|[ -])(?:\+|\{[1-9][^}]*\})?$")
 _GAP_AFTER = re.compile(r"(?:\\[sWnt-]|[ -])(?![*?]|\{0)")
 """A certain non-word character: beside it a boundary says nothing new."""
 
-_MAX_MEMORY_BYTES = 64 << 20
-"""For one compiled pattern or set; RE2's default of 8 MiB is too small for long word lists."""
-
 
 def unicode_pattern(pattern: str) -> str:
     r"""Rewrite `\b` so that letters of every script count as word characters."""
@@ -63,7 +60,6 @@ def compile_options() -> Any:
     options = re2.Options()
     options.case_sensitive = False
     options.log_errors = False
-    options.max_mem = _MAX_MEMORY_BYTES
     return options
 
 
@@ -101,4 +97,6 @@ def trim_span(text: str, start: int, end: int) -> tuple[int, int]:
 
 
 def _is_word(character: str) -> bool:
-    return character == "_" or unicodedata.category(character)[0] in "LMN"
+    # Signs of currency, # and @ begin what a rule means: "$5", "#art".
+    category = unicodedata.category(character)
+    return character in "_#@" or category[0] in "LMN" or category == "Sc"

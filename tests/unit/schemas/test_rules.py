@@ -20,6 +20,7 @@ CASES = [
     (r"\bfoo\b.{0,10}\bbar\b", "foo bar", "foo bar", "boundaries beside anything"),
     (r"\bx\b\s*y", "xy", None, "a gap that may be empty still needs the boundary"),
     (r"[\w.]+\b", "a.b", "a.b", "brackets are left alone"),
+    (r"\$\d+\b", "for $5 only", "$5", "a sign is part of the match"),
     (r"(?i:\bfoo\b)", "a foo b", "foo", "inside a group with flags"),
 ]
 
