@@ -83,6 +83,14 @@ class Crew:
         with redis.Redis.from_url(self._services.redis_url) as client:
             os.kill(client.info("server")["process_id"], signal.SIGKILL)
 
+    def empty_redis(self) -> bool:
+        """Take every message away; False while there is no server to do so."""
+        try:
+            with redis.Redis.from_url(self._services.redis_url) as client:
+                return bool(client.flushall())
+        except redis.ConnectionError:
+            return False
+
     def read_log(self, name: str) -> str:
         return (self._logs / f"{name}.log").read_text()
 
