@@ -7,6 +7,7 @@ that `newsmill --help` answers at once.
 
 from __future__ import annotations
 
+import signal
 import sys
 from importlib import import_module
 from typing import Annotated
@@ -55,6 +56,7 @@ def register_commands() -> None:
 
 def main() -> None:
     """Run the command line of this process."""
+    stop_on_signals()
     register_commands()
     try:
         app()
@@ -66,6 +68,16 @@ def main() -> None:
         structlog.get_logger(__name__).info("internal_error", exc_info=error)
         message = f"internal error, more with --verbose: {type(error).__name__}: {error}"
         _fail(message.splitlines()[0], FAILED)
+
+
+def stop_on_signals() -> None:
+    """Let SIGTERM and a closed terminal end every command as Ctrl-C does: with its servers.
+
+    What is ignored stays so: `nohup newsmill up` outlives its terminal.
+    """
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
 
 
 def _fail(message: str, exit_code: int) -> None:

@@ -31,7 +31,6 @@ def command() -> None:
     console = Console()
     settings = load_settings()
     outfit = check_outfit(settings)
-    stop_on_signals()
     with hold_up_lock(settings.home), open_workplace(settings) as place:
         record_outfit(place, outfit)
         resume(place, is_private=settings.database_url is None)
@@ -76,14 +75,6 @@ def resume(place: Workplace, *, is_private: bool) -> None:
             end_leases(session)
     configure(place.settings)
     send_tick(place.settings)
-
-
-def stop_on_signals() -> None:
-    """Let SIGTERM and a closed terminal end the program as Ctrl-C does."""
-    import signal
-
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
 
 
 def _greet(console: Console, flower: FlowerAccess, place: Workplace) -> None:

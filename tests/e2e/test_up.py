@@ -45,8 +45,10 @@ class Home:
         for name in ("DATABASE_URL", "REDIS_URL"):
             self.environment.pop(name, None)
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "newsmill.cli", *arguments]
+    def start(
+        self, *arguments: str, program: tuple[str, ...] = (sys.executable,)
+    ) -> subprocess.Popen[str]:
+        command = [*program, "-m", "newsmill.cli", *arguments]
         return subprocess.Popen(
             command,
             env=self.environment,
@@ -183,3 +185,25 @@ def test_source_that_is_not_there_fails_and_its_dead_letter_can_be_handled(
     assert "Traceback" in home.run("dead", "show", letter["letter"])
     assert home.run("dead", "resend", letter["letter"]) == "1 waiting again\n"
     assert home.run("dead", "discard", "--all") == "0 discarded\n"
+
+
+def test_command_that_is_told_to_end_takes_its_servers_along(home: Home) -> None:
+    with home.start("status", "--watch") as watching:
+        give_up = time.monotonic() + 60
+        while not (home.path / "run" / "valkey.sock").exists():
+            assert time.monotonic() < give_up
+            time.sleep(0.1)
+        watching.terminate()
+        _, errors = watching.communicate(timeout=60)
+    assert "Traceback" not in errors
+    assert list_processes_of(home.path) == []
+
+
+def test_nohup_outlives_its_terminal(home: Home) -> None:
+    with home.start("status", "--watch", program=("nohup", sys.executable)) as watching:
+        time.sleep(3)
+        watching.send_signal(signal.SIGHUP)
+        time.sleep(1)
+        assert watching.poll() is None
+        watching.terminate()
+        watching.communicate(timeout=60)
