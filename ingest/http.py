@@ -76,14 +76,15 @@ class HttpClient:
             headers["If-None-Match"] = etag
         if last_modified:
             headers["If-Modified-Since"] = last_modified
+        shown = without_password(url)
         try:
             with self._client.stream("GET", url, headers=headers) as response:
-                return self._take(response, url)
+                return self._take(response, shown)
         except (httpx2.InvalidURL, httpx2.UnsupportedProtocol, httpx2.TooManyRedirects) as error:
-            raise PermanentError(f"{url}: {error}", url=url) from error
+            raise PermanentError(f"{shown}: {error}", url=shown) from error
         except httpx2.RequestError as error:
             reason = str(error) or type(error).__name__
-            raise TransientError(f"{url}: {reason}", url=url) from error
+            raise TransientError(f"{shown}: {reason}", url=shown) from error
 
     def close(self) -> None:
         self._client.close()
@@ -109,7 +110,7 @@ class HttpClient:
             raise PermanentError(f"{url}: the server answered {status}", url=url, status=status)
         return Fetched(
             body=self._read_body(response, url),
-            url=str(response.url),
+            url=without_password(str(response.url)),
             etag=response.headers.get("ETag"),
             last_modified=response.headers.get("Last-Modified"),
             content_type=response.headers.get("Content-Type"),
@@ -128,3 +129,10 @@ class HttpClient:
                 limit = f"{self._deadline_s:g} s"
                 raise TransientError(f"{url}: the body took longer than {limit}", url=url)
         return bytes(body)
+
+
+def without_password(url: str) -> str:
+    """Leave user and password out of an address that is logged, stored or shown."""
+    scheme, mark, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}"

@@ -183,3 +183,17 @@ def test_server_that_is_not_there_is_transient(client: HttpClient) -> None:
 def test_address_that_is_none_is_permanent(client: HttpClient, url: str) -> None:
     with pytest.raises(PermanentError):
         client.fetch(url)
+
+
+def test_password_of_an_address_is_sent_and_never_told(site: str, client: HttpClient) -> None:
+    guarded = site.replace("://", "://reader:s3cret@")
+    fetched = client.fetch(f"{guarded}/feed")
+    assert isinstance(fetched, Fetched)
+    assert fetched.url == f"{site}/feed"
+    for page in ("404", "503", "cut", "circle"):
+        with pytest.raises((PermanentError, TransientError)) as caught:
+            client.fetch(f"{guarded}/{page}")
+        assert "s3cret" not in f"{caught.value} {vars(caught.value)}"
+    with pytest.raises(TransientError) as caught:
+        client.fetch("http://reader:s3cret@127.0.0.1:1/feed@home")
+    assert str(caught.value).startswith("http://127.0.0.1:1/feed@home: ")
