@@ -54,8 +54,9 @@ class Crew:
         self.be_faulty()
 
     def find(self, name: str) -> psutil.Process:
-        """Return the main process of a worker."""
+        """Return the main process of a worker that runs."""
         (pid,) = [state.pid for state in self._supervisor.states() if state.name == name]
+        assert pid is not None, f"{name} is not running"
         return psutil.Process(pid)
 
     def kill(self, name: str) -> None:
@@ -67,11 +68,10 @@ class Crew:
     def kill_at_work(self, stage: str) -> None:
         """Kill a stage's worker in the middle of a task; what it had claimed stays behind."""
         while True:
-            self.run_until(lambda: self.is_at_work(stage))
+            self.run_until(lambda: self.is_at_work(stage) and self.is_running(stage))
             self.kill(stage)
             if self.is_at_work(stage):
                 return
-            self.run_until(lambda: self.is_running(stage))
 
     def is_running(self, name: str) -> bool:
         return any(
