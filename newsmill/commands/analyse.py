@@ -63,6 +63,8 @@ class _Counts:
     known: int = 0
     """Answers that the output had already."""
     refused: list[str] = field(default_factory=list)
+    doubled: list[str] = field(default_factory=list)
+    """Ids of lines that were left out because an earlier line has the same id."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,15 +91,18 @@ def _list_requests(
     """Give a request for each article and lens that is not answered yet."""
     from inference.analyst import Request
 
+    seen: set[str] = set()
     for draft in _list_articles(source, limit, counts):
+        if draft.external_id in seen:
+            counts.doubled.append(draft.external_id)
+            continue
+        seen.add(draft.external_id)
         entry = _Entry(draft)
         for lens in lenses:
-            key = (draft.external_id, lens.name)
-            if key in done:
+            if (draft.external_id, lens.name) in done:
                 counts.known += 1
-                continue
-            done.add(key)
-            yield Request(entry, draft.title, draft.text, lens)
+            else:
+                yield Request(entry, draft.title, draft.text, lens)
 
 
 def _list_articles(source: Path, limit: int | None, counts: _Counts) -> Iterator[ArticleDraft]:
@@ -170,11 +175,14 @@ def _describe(request: Request, completion: Completion) -> dict[str, Any]:
 
 
 def _tell(counts: _Counts, output: Path) -> None:
-    known = f", {counts.known} were there already" if counts.known else ""
+    known = f", {counts.known} there already" if counts.known else ""
     typer.echo(f"{output}: {counts.answered} answers added{known}", err=True)
     for reason in counts.refused[:MAX_TOLD]:
         typer.echo(f"refused: {reason}", err=True)
     if len(counts.refused) > MAX_TOLD:
         typer.echo(f"refused: and {len(counts.refused) - MAX_TOLD} lines more", err=True)
-    if counts.refused:
+    if counts.doubled:
+        lines = f"{len(counts.doubled)} lines with the id of an earlier line"
+        typer.echo(f"refused: {lines}, such as {counts.doubled[0]!r}", err=True)
+    if counts.refused or counts.doubled:
         raise typer.Exit(NEEDS_ATTENTION)

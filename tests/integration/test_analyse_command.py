@@ -64,7 +64,7 @@ def test_run_that_was_cut_off_is_gone_on_with(tmp_path: Path, articles: Path) ->
     out.write_bytes(before[:-30])
     done = run(tmp_path, articles, "--lens", "editorial", "-o", out)
     assert done.returncode == 0, done.stderr
-    assert "8 answers added, 4 were there already" in done.stderr
+    assert "8 answers added, 4 there already" in done.stderr
     assert out.read_bytes().startswith(before[: before.rindex(b"\n", 0, -1) + 1])
     assert sorted(answer["id"] for answer in read(out)) == sorted(f"n{n}" for n in range(12))
     assert run(tmp_path, articles, "--lens", "editorial", "-o", out).returncode == 0
@@ -80,6 +80,15 @@ def test_line_that_is_no_article_is_named_and_the_others_are_read(
     assert "refused: line 1: not JSON" in done.stderr
     assert "refused: line 14: not a JSON object" in done.stderr
     assert len(read(tmp_path / "out.jsonl")) == 12
+
+
+def test_second_line_of_an_id_is_refused_and_told(tmp_path: Path, articles: Path) -> None:
+    articles.write_text(articles.read_text() + '{"id": "n3", "title": "Another", "text": "x"}\n')
+    for _ in range(2):
+        done = run(tmp_path, articles, "--lens", "editorial", "-o", tmp_path / "out.jsonl")
+        assert done.returncode == 3
+        assert "refused: 1 lines with the id of an earlier line, such as 'n3'" in done.stderr
+        assert len(read(tmp_path / "out.jsonl")) == 12
 
 
 def test_damaged_gzip_gives_what_can_be_read(tmp_path: Path, articles: Path) -> None:

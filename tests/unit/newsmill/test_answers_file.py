@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from newsmill.answers_file import AnswersFile
-from schemas.errors import ConfigError
+from schemas.errors import ConfigError, TransientError
 
 
 def answer(number: int) -> dict[str, object]:
@@ -45,7 +45,10 @@ def test_line_that_was_cut_off_is_written_anew(tmp_path: Path, kept: int) -> Non
     assert [json.loads(line)["id"] for line in path.read_bytes().splitlines()] == ["a1", "a2"]
 
 
-@pytest.mark.parametrize("line", ["hello\n", "[]\n", '{"id": 1}\n', "3\n"])
+@pytest.mark.parametrize(
+    "line",
+    ["hello\n", "[]\n", '{"id": 1}\n', "3\n", "precious", '{"id":"a1","title":"x"}', '{"title":"x'],
+)
 def test_file_of_something_else_is_not_touched(tmp_path: Path, line: str) -> None:
     path = tmp_path / "out.jsonl"
     path.write_text(line)
@@ -57,3 +60,10 @@ def test_file_of_something_else_is_not_touched(tmp_path: Path, line: str) -> Non
 def test_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be written"), AnswersFile(tmp_path):
         pass
+
+
+def test_full_disk_is_told_and_a_device_is_not_read(tmp_path: Path) -> None:
+    full = tmp_path / "full.jsonl"
+    full.symlink_to("/dev/full")
+    with pytest.raises(TransientError, match="No space left"), AnswersFile(full) as answers:
+        answers.add(answer(1))
