@@ -48,7 +48,7 @@ format: $(INSTALLED_DEV) ## Format the code and mend what ruff can mend
 bench: $(INSTALLED) ## Measure ingest, prefilter and store: articles per second
 	@$(BIN)/python -m bench.pipeline
 
-bench-inference: $(INSTALLED) ## Measure inference: articles per five minutes
+bench-inference: $(INSTALLED_DEV) ## Measure inference: articles per five minutes
 	@$(BIN)/python -m bench.inference
 
 starter: $(INSTALLED_DEV) ## Train the starter build anew: make starter DATA=folder

@@ -1,0 +1,227 @@
+"""Articles per five minutes: the editorial pipeline's method and ours, lever by lever, in one run.
+
+The model has Gemma-3-1B's shape and random weights, or is an F16 file given by `--model`. Runs
+are interleaved, each in a process of its own; the figures are medians. Files are made once and
+kept in `NEWSMILL_BENCH_CACHE` (default ~/.cache/newsmill).
+
+    python -m bench.inference [--model F16.gguf] [--rounds 3] [--threads 2] [--quick]
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from rich.console import Console
+from rich.table import Column, Table
+
+from bench.long_articles import make_long_articles
+from bench.random_gemma import GEMMA_1B, TOY, GemmaShape, write_random_gemma
+from bench.reading_run import Reading, Run, choose_lens, measure
+from bench.reports import Measure, report
+from bench.roofline import Roofline, measure_roofline
+from inference.cpu import usable_cores
+from training.quantising import RECIPES, quantise
+from training.trimming import trim_vocabulary
+
+GOAL_RATIO = 6.0
+GOAL_PER_5_MINUTES = 200.0
+CORPUS_ARTICLES = 300
+"""From which the vocabulary is chosen."""
+SMALL_VOCABULARY = 32_768
+
+SEED, OURS = "the seed's method", "all levers"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row of the table."""
+
+    name: str
+    run: Run
+    recipe: str = "common"
+    trimmed: bool = False
+    rounds: int = 99
+    """Slow rows that only explain take part in the first rounds alone."""
+    readings: list[Reading] = field(default_factory=list, init=False)
+
+    def middle(self, name: str) -> float:
+        """Give the median of a figure over the rounds."""
+        return median(float(getattr(reading, name)) for reading in self.readings)
+
+
+def list_entries(threads: int) -> list[Entry]:
+    """List what is compared: the seed, each lever alone, all together, all but one."""
+    one = Run("", threads=threads)
+    # All sequences start together, so one full batch shows what an endless stream would give.
+    batch = replace(one, sequences=8, articles=8)
+    ours = replace(batch, budget=500, answer="fields")
+    every = Entry(OURS, ours, "fast", trimmed=True)
+    return [
+        Entry(SEED, replace(one, method="seed")),
+        every,
+        replace(every, name="all, 16 sequences", run=replace(ours, sequences=16, articles=16)),
+        replace(every, name="all, one text of two", run=replace(ours, answer="one text")),
+        replace(every, name="all, full vocabulary", trimmed=False, rounds=2),
+        replace(every, name="all, recipe compact", recipe="compact", rounds=2),
+        replace(every, name="all, recipe plain", recipe="plain", rounds=2),
+        replace(every, name="all, no flash attention", run=replace(ours, flash=False), rounds=2),
+        replace(every, name="all, no tiles", run=_with(ours, "GGML_CPU_TILED_MM", "0"), rounds=1),
+        replace(every, name="all, short spinning", run=_with(ours, "GOMP_SPINCOUNT", "1000")),
+        Entry("our engine, no lever", one, rounds=2),
+        Entry("  + recipe fast", one, "fast", rounds=2),
+        Entry("  + vocabulary of 32k", one, trimmed=True, rounds=2),
+        Entry("  + 500 tokens read", replace(one, budget=500), rounds=2),
+        Entry("  + closed fields scored", replace(one, answer="fields"), rounds=2),
+        Entry("  + 8 sequences", batch, rounds=1),
+    ]
+
+
+def _with(run: Run, variable: str, value: str) -> Run:
+    return replace(run, environment={variable: value})
+
+
+def main() -> None:
+    """Run the benchmark as the command line says."""
+    parser = argparse.ArgumentParser(description="Articles read in five minutes.")
+    parser.add_argument("--model", type=Path, help="an F16 GGUF instead of random weights")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=usable_cores())
+    parser.add_argument("--only", nargs="*", help="rows whose names hold one of these words")
+    parser.add_argument("--quick", action="store_true", help="a toy model, to see that it works")
+    given = parser.parse_args()
+    shape = TOY if given.quick else GEMMA_1B
+    entries = [
+        entry
+        for entry in list_entries(given.threads)
+        if not given.only
+        or entry.name in (SEED, OURS)
+        or any(word in entry.name for word in given.only)
+    ]
+    files = Files(cache_folder(), shape, given.model)
+    run_rounds(entries, files, 1 if given.quick else given.rounds)
+    roofline = measure_roofline()
+    rows = [describe(entry, entries[0], roofline, shape, files) for entry in entries]
+    print_rows(rows)
+    setting = {"model": str(given.model or shape), "threads": given.threads, **vars(roofline)}
+    report("inference", list_measures(rows), {**setting, "rows": rows})
+
+
+class Files:
+    """The GGUF files of a benchmark, made when they are first asked for."""
+
+    def __init__(self, cache: Path, shape: GemmaShape, model: Path | None) -> None:
+        self._model = model
+        self._texts = [f"{a.title} {a.text}" for a in make_long_articles(CORPUS_ARTICLES)]
+        # The question's words count as well, or a field's name would be spelled letter by letter.
+        self._texts.append(f"user\nmodel\n{choose_lens('fields').contract!r}")
+        name = str(model.resolve()) + str(model.stat().st_mtime) if model else repr(shape)
+        key = hashlib.sha256("".join([name, *self._texts]).encode()).hexdigest()[:10]
+        self._folder = cache / key
+        self._shape = shape
+
+    def find(self, recipe: str, *, trimmed: bool) -> Path:
+        """Give a folder with the model in one recipe."""
+        folder = self._folder / f"{recipe}{'-small' * trimmed}"
+        path = folder / "model.gguf"
+        if not path.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            quantise(self._source(trimmed=trimmed), path, RECIPES[recipe])
+        return folder
+
+    def _source(self, *, trimmed: bool) -> Path:
+        source = self._model or self._folder / "f16.gguf"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        if not source.exists():
+            write_random_gemma(source, self._shape, self._texts)
+        small = self._folder / "f16-small.gguf"
+        if trimmed and not small.exists():
+            trim_vocabulary(source, small, self._texts, SMALL_VOCABULARY)
+        return small if trimmed else source
+
+
+def cache_folder() -> Path:
+    """Say where models are kept between runs."""
+    given = os.environ.get("NEWSMILL_BENCH_CACHE")
+    return Path(given) if given else Path.home() / ".cache" / "newsmill"
+
+
+def run_rounds(entries: Sequence[Entry], files: Files, rounds: int) -> None:
+    """Measure every entry once a round; rounds read different articles."""
+    console = Console(stderr=True)
+    folders = {entry.name: files.find(entry.recipe, trimmed=entry.trimmed) for entry in entries}
+    for number in range(rounds):
+        for entry in entries:
+            if number < entry.rounds:
+                run = replace(entry.run, folder=str(folders[entry.name]), first=number * 16)
+                reading = measure(run)
+                entry.readings.append(reading)
+                figure = f"{reading.per_5_minutes:.1f} articles per 5 minutes"
+                console.print(f"round {number + 1}, {entry.name.strip()}: {figure}")
+
+
+def describe(
+    entry: Entry, seed: Entry, roofline: Roofline, shape: GemmaShape, files: Files
+) -> dict[str, Any]:
+    """Give the figures of a row, each the median of its rounds."""
+    tell, articles = entry.middle, entry.run.articles
+    path = files.find(entry.recipe, trimmed=entry.trimmed) / "model.gguf"
+    prompt, steps = tell("prompt_tokens") / articles, tell("answer_tokens") / articles
+    least_s = roofline.article_s(
+        shape.layer_weights, path.stat().st_size, prompt, steps, entry.run.sequences
+    )
+    return {
+        "name": entry.name,
+        "rounds": len(entry.readings),
+        "per_5_minutes": tell("per_5_minutes"),
+        "ratio": median(
+            own.per_5_minutes / other.per_5_minutes
+            for own, other in zip(entry.readings, seed.readings, strict=False)
+        ),
+        "tokens_in": prompt,
+        "tokens_out": steps,
+        "prefill_tok_s": tell("prompt_tokens") / tell("prefill_s"),
+        "decode_tok_s": tell("answer_tokens") / tell("decode_s"),
+        "prefill_share": tell("prefill_s") / tell("seconds"),
+        "decode_share": tell("decode_s") / tell("seconds"),
+        "load_s": tell("load_s"),
+        "peak_mb": tell("peak_mb"),
+        "roofline_share": least_s * articles / tell("seconds"),
+    }
+
+
+def print_rows(rows: Sequence[dict[str, Any]]) -> None:
+    """Print all rows, a lever to a line."""
+    names = "art./5 min|x seed|in|out|prefill t/s|decode t/s|prefill|decode|load s|peak MB|roofline"
+    first = Column("method (rounds)", no_wrap=True)
+    table = Table(first, *names.split("|"), title="Articles in five minutes")
+    styles = defaultdict(lambda: "{:,.0f}", ratio="{:.2f}", load_s="{:.1f}", per_5_minutes="{:.1f}")
+    styles |= dict.fromkeys(("prefill_share", "decode_share", "roofline_share"), "{:.0%}")
+    for row in rows:
+        figures = (styles[n].format(v) for n, v in row.items() if n not in ("name", "rounds"))
+        table.add_row(f"{row['name']} ({row['rounds']})", *figures)
+    Console(width=144).print(table)
+
+
+def list_measures(rows: Sequence[dict[str, Any]]) -> list[Measure]:
+    """Give the figures that have a goal."""
+    by_name = {row["name"]: row for row in rows}
+    best = max(rows, key=lambda row: float(row["per_5_minutes"]))
+    return [
+        Measure(SEED, by_name[SEED]["per_5_minutes"], "art./5 min"),
+        Measure(OURS, by_name[OURS]["per_5_minutes"], "art./5 min", at_least=GOAL_PER_5_MINUTES),
+        Measure(f"best: {best['name']}", best["per_5_minutes"], "art./5 min"),
+        Measure(f"{OURS} / {SEED}", by_name[OURS]["ratio"], "ratio", at_least=GOAL_RATIO),
+        Measure("of the roofline", by_name[OURS]["roofline_share"], "share"),
+    ]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,195 @@
+"""One measurement of reading articles, in a process of its own: memory and llama.cpp start fresh.
+
+`measure(run)` starts the process and waits; the process reads the run as JSON from its argument
+and writes what it measured as JSON. Knows how to read; what is compared is `inference.py`'s.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bench.long_articles import LongArticle, make_long_articles
+from inference.analyst import Analyst, Request
+from inference.builds import Build, Manifest, hash_file
+from schemas.contract import Contract
+from schemas.fields import TextField
+from schemas.lens import Lens, load_lens
+from schemas.settings import ROOT, InferenceSettings
+
+SEED_CONTEXT = 2048
+SEED_BATCH = 512
+SEED_ANSWER_TOKENS = 110
+"""A whole stream, its delimiters included, as the editorial pipeline has it."""
+TEXT_TOKENS = 40
+
+
+@dataclass(frozen=True)
+class Run:
+    """What to measure."""
+
+    folder: str
+    """With `model.gguf`."""
+    method: str = "ours"
+    """`seed`: as the editorial pipeline does; `ours`."""
+    articles: int = 1
+    first: int = 0
+    """Number of the first article: every round reads others."""
+    budget: int = 1100
+    """Tokens of an article."""
+    sequences: int = 1
+    answer: str = "stream"
+    """`stream`: 110 tokens written; `fields`: the lens's fields; `one text`: without the last."""
+    threads: int = 2
+    flash: bool = True
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was measured."""
+
+    articles: int
+    seconds: float
+    load_s: float
+    prompt_tokens: int
+    answer_tokens: int
+    prefill_s: float
+    decode_s: float
+    peak_mb: float
+
+    @property
+    def per_5_minutes(self) -> float:
+        return 300 * self.articles / self.seconds
+
+
+def measure(run: Run) -> Reading:
+    """Start a process for one run; give what it measured."""
+    command = [sys.executable, "-m", "bench.reading_run", json.dumps(asdict(run))]
+    output = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, **run.environment}, stdout=subprocess.PIPE, check=True
+    )
+    return Reading(**json.loads(output.stdout))
+
+
+def read_as_seed(run: Run, articles: list[LongArticle]) -> Reading:
+    """Read one article after the other with llama-cpp-python's own `Llama`."""
+    import llama_cpp  # noqa: PLC0415 - the method under comparison, nowhere else in use
+
+    began = time.perf_counter()
+    model = llama_cpp.Llama(
+        str(Path(run.folder) / "model.gguf"),
+        n_ctx=SEED_CONTEXT,
+        n_threads=run.threads,
+        n_batch=SEED_BATCH,
+        verbose=False,
+    )
+    load_s = time.perf_counter() - began
+    texts = (f"{title}\n\n{text}".encode() for title, text in articles)
+    prompts = [model.tokenize(text)[: run.budget] for text in texts]
+    began = time.perf_counter()
+    answered = 0
+    for prompt in prompts:
+        answer = model.create_completion(prompt, max_tokens=SEED_ANSWER_TOKENS, temperature=0.1)
+        answered += answer["usage"]["completion_tokens"]
+    seconds = time.perf_counter() - began
+    spent = llama_cpp.llama_perf_context(model.ctx)
+    result = Reading(
+        len(prompts),
+        seconds,
+        load_s,
+        sum(map(len, prompts)),
+        answered,
+        spent.t_p_eval_ms / 1000,
+        # What llama.cpp does not count is Python's sampling, a part of each step.
+        seconds - spent.t_p_eval_ms / 1000,
+        peak_mb(),
+    )
+    model.close()
+    return result
+
+
+def read_as_we_do(run: Run, articles: list[LongArticle]) -> Reading:
+    """Read articles with an analyst, as a worker does."""
+    settings = InferenceSettings(
+        sequences=run.sequences,
+        budget_tokens=run.budget,
+        threads=run.threads,
+        flash_attention=run.flash,
+    )
+    lens = choose_lens(run.answer)
+    began = time.perf_counter()
+    with Analyst(describe_build(Path(run.folder), run.answer), settings) as analyst:
+        load_s = time.perf_counter() - began
+        # The first answer learns the vocabulary; in a worker that is once in its life.
+        list(analyst.analyse([Request("warm", "Rain", "It rained.", lens)]))
+        began = time.perf_counter()
+        requests = [Request(n, *article, lens) for n, article in enumerate(articles)]
+        found = [completion for _, completion in analyst.analyse(requests)]
+        seconds = time.perf_counter() - began
+        return Reading(
+            len(found),
+            seconds,
+            load_s,
+            sum(completion.prompt_tokens for completion in found),
+            sum(completion.completion_tokens for completion in found),
+            sum(completion.timings_ms["prefill"] for completion in found) / 1000,
+            sum(completion.timings_ms["decode"] for completion in found) / 1000,
+            peak_mb(),
+        )
+
+
+def choose_lens(answer: str) -> Lens:
+    """Give the editorial lens with the fields that the run asks for."""
+    lens = load_lens(ROOT / "lenses" / "editorial")
+    fields = lens.contract.fields
+    if answer == "stream":
+        fields = (TextField(name="stream", max_chars=4000),)
+    elif answer == "one text":
+        fields = fields[:-1]
+    return lens.model_copy(update={"contract": Contract(fields=fields)})
+
+
+def describe_build(folder: Path, answer: str) -> Build:
+    """Describe a GGUF file as a build that writes its texts."""
+    manifest = Manifest(
+        name=folder.name,
+        sha256=hash_file(folder / "model.gguf"),
+        created=datetime.now(UTC),
+        base="random",
+        prompt="brief",
+        chat="gemma",
+        text_mode="generate",
+        text_tokens=SEED_ANSWER_TOKENS if answer == "stream" else TEXT_TOKENS,
+        n_ctx_train=4096,
+    )
+    return Build(folder, manifest)
+
+
+def peak_mb() -> float:
+    """Give the largest resident size of this process so far, in MB."""
+    status = Path("/proc/self/status")
+    found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text()) if status.exists() else None
+    return int(found[1]) * 1024 / 1e6 if found else 0.0
+
+
+def main() -> None:
+    """Measure the run that the argument describes."""
+    fields: dict[str, Any] = json.loads(sys.argv[1])
+    run = Run(**fields)
+    articles = make_long_articles(run.first + run.articles)[run.first :]
+    read = read_as_seed if run.method == "seed" else read_as_we_do
+    json.dump(asdict(read(run, articles)), sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
