@@ -75,6 +75,7 @@ def list_entries(threads: int) -> list[Entry]:
         replace(every, name="all, no flash attention", run=replace(ours, flash=False), rounds=2),
         replace(every, name="all, no tiles", run=_with(ours, "GGML_CPU_TILED_MM", "0"), rounds=1),
         replace(every, name="all, short spinning", run=_with(ours, "GOMP_SPINCOUNT", "1000")),
+        replace(every, name="all, no spinning", run=_with(ours, "GOMP_SPINCOUNT", "0")),
         Entry("our engine, no lever", one, rounds=2),
         Entry("  + recipe fast", one, "fast", rounds=2),
         Entry("  + vocabulary of 32k", one, trimmed=True, rounds=2),
@@ -94,14 +95,14 @@ def main() -> None:
     parser.add_argument("--model", type=Path, help="an F16 GGUF instead of random weights")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=usable_cores())
-    parser.add_argument("--only", nargs="*", help="rows whose names hold one of these words")
+    parser.add_argument("--only", nargs="*", help="words: rows that hold one, and the two ends")
     parser.add_argument("--quick", action="store_true", help="a toy model, to see that it works")
     given = parser.parse_args()
     shape = TOY if given.quick else GEMMA_1B
     entries = [
         entry
         for entry in list_entries(given.threads)
-        if not given.only
+        if given.only is None
         or entry.name in (SEED, OURS)
         or any(word in entry.name for word in given.only)
     ]
