@@ -1,6 +1,6 @@
 """Claims of work, and what becomes of them: finished, failed or given back, never forgotten.
 
-    for claims in take(mill, stage, article_ids, limit=200):
+    for claims in take(mill, stage, None, limit=200, within=Slice(TURN)):
         with attempt(mill, claims):
             …work, with no transaction open…
             with mill.database.begin() as session:
@@ -26,6 +26,7 @@ from workers.journal import count, phase
 from workers.mill import Mill
 from workers.retry import RetryDecision, decide_retry
 from workers.shutdown import stop_sign
+from workers.slices import Slice
 
 log = structlog.get_logger(__name__)
 
@@ -34,14 +35,19 @@ NoteFailure = Callable[[Session, int, str], None]
 
 
 def take(
-    mill: Mill, stage: str, subject_ids: Collection[int] | None, *, limit: int
+    mill: Mill,
+    stage: str,
+    subject_ids: Collection[int] | None,
+    *,
+    limit: int,
+    within: Slice | None = None,
 ) -> Iterator[list[Claim]]:
-    """Claim batch after batch until nothing is due or the worker is to stop.
+    """Claim batch after batch until nothing is due, time is up or the worker is to stop.
 
     Work that has failed before comes alone, so that its neighbours neither fail with it nor are
     charged for it: see `store.work.claim`.
     """
-    while not stop_sign.is_raised:
+    while not (within.is_over if within else stop_sign.is_raised):
         claims = claim(mill, stage, subject_ids, limit=limit)
         if not claims:
             return

@@ -1,4 +1,8 @@
-"""The task of the queue `prefilter`: screen articles for every lens, send on what is kept."""
+"""The task of the queue `prefilter`: screen articles for every lens, send on what is kept.
+
+The ids of a message only say that there is work; all that is due is claimed. So a backlog whose
+messages were lost or have expired goes as fast as any other.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +14,15 @@ from workers.journal import count, phase
 from workers.mill import get_mill
 from workers.queues import INFERENCE, PREFILTER, TASKS
 from workers.sending import send
+from workers.slices import TURN, Slice
 
 
 @app.task(name=TASKS[PREFILTER])
 def screen(article_ids: list[int]) -> None:
-    """Screen those of the articles that still wait for it."""
+    """Screen what waits for it; if more waits at the end of a turn, ask for the next one."""
     mill = get_mill()
-    for claims in take(mill, PREFILTER, article_ids, limit=mill.settings.prefilter.batch):
+    within = Slice(TURN)
+    for claims in take(mill, PREFILTER, None, limit=mill.settings.prefilter.batch, within=within):
         with attempt(mill, claims):
             claimed_ids = [claim.subject_id for claim in claims]
             with phase("load"), mill.database.begin() as session:
@@ -33,6 +39,8 @@ def screen(article_ids: list[int]) -> None:
             kept_ids = sorted({article_id for article_id, _ in going_on})
             count(screened=len(found), kept=len(kept_ids))
             send(mill.settings, {INFERENCE: kept_ids})
+    if within.is_over:
+        send(mill.settings, {PREFILTER: article_ids})
 
 
 def goes_on(decision: Decision) -> bool:

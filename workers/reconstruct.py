@@ -1,4 +1,7 @@
-"""The task of the queue `reconstruct`: stored streams become validated rows."""
+"""The task of the queue `reconstruct`: stored streams become validated rows.
+
+As in the prefilter, the ids of a message only say that there is work.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,16 @@ from workers.journal import count, phase
 from workers.mill import get_mill
 from workers.queues import RECONSTRUCT, TASKS
 from workers.rebuilding import rebuild_stored
-from workers.sending import PORTION
+from workers.sending import PORTION, send
+from workers.slices import TURN, Slice
 
 
 @app.task(name=TASKS[RECONSTRUCT])
 def rebuild(completion_ids: list[int]) -> None:
-    """Rebuild the analyses of those of the completions that still wait for it."""
+    """Rebuild what waits for it; if more waits at the end of a turn, ask for the next one."""
     mill = get_mill()
-    for claims in take(mill, RECONSTRUCT, completion_ids, limit=PORTION):
+    within = Slice(TURN)
+    for claims in take(mill, RECONSTRUCT, None, limit=PORTION, within=within):
         with attempt(mill, claims):
             claimed_ids = [claim.subject_id for claim in claims]
             with phase("rebuild"):
@@ -25,3 +30,5 @@ def rebuild(completion_ids: list[int]) -> None:
                 analyses.save(session, rebuilt)
                 work.finish(session, claims)
             count(rebuilt=len(rebuilt))
+    if within.is_over:
+        send(mill.settings, {RECONSTRUCT: completion_ids})

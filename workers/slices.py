@@ -7,6 +7,9 @@ from datetime import timedelta
 
 from workers.shutdown import stop_sign
 
+TURN = timedelta(seconds=30)
+"""Of stages whose batches take a second: the tick rides along in their workers."""
+
 
 class Slice:
     """A stretch of time, cut short when the worker is to stop."""

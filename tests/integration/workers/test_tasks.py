@@ -75,7 +75,33 @@ def test_each_stage_tells_the_next_which_ids_wait(
     assert [len(portion) for portion in told] == [20, 5]
     assert sorted(chain(*told)) == ids(database, PREFILTER)
     screen.run(told[1])
-    assert sorted(chain(*read_messages(settings, INFERENCE))) == sorted(told[1])
+    assert sorted(chain(*read_messages(settings, INFERENCE))) == sorted(chain(*told))
+
+
+@pytest.mark.parametrize("stage", [PREFILTER, "reconstruct"])
+def test_backlog_without_messages_needs_one_message_and_takes_turns(
+    mill: Mill,
+    database: Database,
+    corpus: int,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    stage: str,
+) -> None:
+    poll_source.run(corpus)
+    if stage == "reconstruct":
+        screen.run([])
+        analyse.run([])
+    task = {PREFILTER: screen, "reconstruct": rebuild}[stage]
+    assert settings.redis_url is not None
+    with redis.Redis.from_url(settings.redis_url.get_secret_value()) as client:
+        client.delete(*STAGES)
+    monkeypatch.setattr(slices.Slice, "is_over", True)
+    task.run([7])
+    assert len(ids(database, stage)) == ARTICLES
+    assert read_messages(settings, stage) == [[7]]
+    monkeypatch.undo()
+    task.run([7])
+    assert ids(database, stage) == []
 
 
 def test_every_task_may_be_called_twice(mill: Mill, database: Database, corpus: int) -> None:
