@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     AliasChoices,
     BaseModel,
     BeforeValidator,
@@ -31,14 +32,19 @@ ROOT = Path(__file__).resolve().parent.parent
 
 PREFIX = "NEWSMILL_"
 
+LIST_WANTED = 'write a JSON list, such as ["editorial"]'
+
 
 def _seconds_are_numbers(value: Any) -> Any:
     is_number = isinstance(value, str) and value.strip().replace(".", "", 1).isdigit()
     return float(value) if is_number else value
 
 
-Duration = Annotated[timedelta, BeforeValidator(_seconds_are_numbers)]
-"""Written as a number of seconds, or as ISO 8601 (`PT5M`)."""
+Duration = Annotated[timedelta, BeforeValidator(_seconds_are_numbers), Attribute(gt=timedelta(0))]
+"""Longer than nothing; written as a number of seconds, or as ISO 8601 (`PT5M`)."""
+
+UserPath = Annotated[Path, AfterValidator(Path.expanduser)]
+"""A path in which `~` is the user's home, as in a shell: `.env` knows no shell."""
 
 
 class Group(BaseModel):
@@ -146,7 +152,7 @@ class Settings(BaseSettings):
         populate_by_name=True,
     )
 
-    home: Path = Attribute(default_factory=lambda: default_home(os.geteuid()))
+    home: UserPath = Attribute(default_factory=lambda: default_home(os.geteuid()))
     """Folder of databases, models, logs and secrets."""
     database_url: SecretStr | None = Attribute(
         default=None, validation_alias=AliasChoices("DATABASE_URL", f"{PREFIX}DATABASE_URL")
@@ -158,11 +164,11 @@ class Settings(BaseSettings):
     """A Redis (6.2 or later) or Valkey; without one, a private server is started."""
     service_user: str | None = None
     """Existing account that runs the private servers when Newsmill is started as root."""
-    lenses_dir: Path = ROOT / "lenses"
+    lenses_dir: UserPath = ROOT / "lenses"
     """Folder of the lenses."""
     lenses: tuple[str, ...] | None = None
     """JSON list of the lenses in use; without it: all."""
-    models_dir: Path = ROOT / "models"
+    models_dir: UserPath = ROOT / "models"
     """Folder of the builds that come with Newsmill."""
     ingest: IngestSettings = IngestSettings()
     prefilter: PrefilterSettings = PrefilterSettings()
@@ -223,5 +229,6 @@ def _describe(error: ValidationError) -> list[str]:
         variable = "__".join(map(str, detail["loc"])).upper()
         if not variable.startswith((PREFIX, "DATABASE_URL", "REDIS_URL")):
             variable = PREFIX + variable
-        lines.append(f"{variable}: {detail['msg']}")
+        is_list = detail["type"] == "tuple_type"
+        lines.append(f"{variable}: {LIST_WANTED if is_list else detail['msg']}")
     return lines

@@ -101,3 +101,27 @@ def test_url_in_the_env_file_may_carry_the_prefix(tmp_path: Path) -> None:
     url = load_settings().redis_url
     assert url is not None
     assert url.get_secret_value() == "redis://host/1"
+
+
+@pytest.mark.parametrize("variable", ["QUEUE__TICK_EVERY", "QUEUE__LEASE", "INGEST__POLL_EVERY"])
+@pytest.mark.parametrize("written", ["0", "-5", "-PT5M"])
+def test_duration_of_nothing_is_refused(
+    monkeypatch: pytest.MonkeyPatch, variable: str, written: str
+) -> None:
+    monkeypatch.setenv(f"NEWSMILL_{variable}", written)
+    with pytest.raises(ConfigError, match=f"NEWSMILL_{variable}: "):
+        load_settings()
+
+
+@pytest.mark.parametrize("written", ["editorial", "[editorial"])
+def test_list_that_is_none_is_told_with_an_example(
+    monkeypatch: pytest.MonkeyPatch, written: str
+) -> None:
+    monkeypatch.setenv("NEWSMILL_LENSES", written)
+    with pytest.raises(ConfigError, match=r'NEWSMILL_LENSES: write a JSON list, such as \["'):
+        load_settings()
+
+
+def test_tilde_is_the_users_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEWSMILL_HOME", "~/mill")
+    assert load_settings().home == Path.home() / "mill"
