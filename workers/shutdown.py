@@ -10,7 +10,7 @@ child that is still busy when time is up gets SystemExit in the middle of its ta
 from __future__ import annotations
 
 import fcntl
-import multiprocessing
+import mmap
 import tempfile
 import time
 import warnings
@@ -28,24 +28,26 @@ class StopSign:
     """What a worker's main process and its children share once it is armed, before the fork."""
 
     def __init__(self) -> None:
-        self._raised: Any = None
+        self._raised: mmap.mmap | None = None
+        """One byte of shared memory, and no lock: a child killed at a look can hold none."""
         self._busy_file: int | None = None
         """A descriptor of a file without a name."""
 
     def arm(self) -> None:
         """Make the shared parts. Without them, outside a worker, nothing is ever stopping."""
-        self._raised = multiprocessing.get_context("fork").Event()
+        self._raised = mmap.mmap(-1, 1)
         self._busy_file, path = tempfile.mkstemp(prefix="newsmill-busy-")
         Path(path).unlink()
 
     def raise_(self) -> None:
         """Tell the children to take no more work."""
-        self._raised.set()
+        assert self._raised is not None
+        self._raised[0] = 1
 
     @property
     def is_raised(self) -> bool:
         """Whether this worker is stopping."""
-        return self._raised is not None and bool(self._raised.is_set())
+        return self._raised is not None and self._raised[0] == 1
 
     def set_busy(self, busy: bool) -> None:
         """Say whether this child is at work.
