@@ -33,7 +33,7 @@ UBATCH = 512
 
 
 class EngineError(NewsmillError):
-    """llama.cpp refused a batch; the engine must be closed."""
+    """llama.cpp refused a batch. Every slot is empty after that; the engine can be used on."""
 
 
 @dataclass(frozen=True)
@@ -155,6 +155,9 @@ class Engine:
     def _decode(self, count: int) -> None:
         code = llama_cpp.llama_decode(self._context, self._rows.as_batch(count))
         if code != 0:
+            # How much of the batch is in the cache is not known.
+            llama_cpp.llama_memory_clear(self._memory, True)
+            self.lengths = [0] * self.shape.slots
             raise EngineError(f"llama_decode answered {code}: {last_complaint()}", code=code)
 
     def _logits(self, place: int) -> Logits:

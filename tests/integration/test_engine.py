@@ -158,3 +158,12 @@ def test_closing_twice_is_harmless(starter_build: Build) -> None:
     engine = Engine(starter_build.model_path, EngineShape(1, 256, threads=1))
     engine.close()
     engine.close()
+
+
+def test_batch_that_llama_refuses_leaves_an_engine_that_reads_on(engine: Engine) -> None:
+    expected = [prefill(engine, 0, TEXTS[0]), *follow(engine, 0)]
+    with pytest.raises(EngineError, match="llama_decode answered"):
+        engine.prefill(1, [engine.vocabulary.size + 5])
+    assert engine.lengths == [0] * SLOTS
+    again = [prefill(engine, 0, TEXTS[0]), *follow(engine, 0)]
+    assert all(np.array_equal(a, b) for a, b in zip(expected, again, strict=True))
