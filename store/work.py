@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 from sqlalchemy.orm import Session
@@ -32,7 +32,8 @@ class Claim:
     claim_id: UUID
     attempts: int
     """Counting this one, so 1 on the first."""
-    enqueued_at: datetime
+    alone: bool
+    """It failed before, also if a person has given it its attempts back since."""
 
 
 _ENQUEUE = """
@@ -99,9 +100,9 @@ WITH due AS (
         lease_until = now() + :lease
     FROM next
     WHERE (work.stage, work.subject_id, work.lens) = (next.stage, next.subject_id, next.lens)
-    RETURNING work.subject_id, work.lens, work.attempts, work.enqueued_at, work.priority
+    RETURNING work.subject_id, work.lens, work.attempts, work.alone, work.priority
 )
-SELECT subject_id, lens, attempts, enqueued_at
+SELECT subject_id, lens, attempts, alone
 FROM claimed
 ORDER BY priority DESC, subject_id DESC, lens
 """
@@ -140,8 +141,8 @@ def claim(
         lenses=None if lenses is None else list(lenses),
     )
     return [
-        Claim(stage, subject_id, lens, claim_id, attempts, enqueued_at)
-        for subject_id, lens, attempts, enqueued_at in rows
+        Claim(stage, subject_id, lens, claim_id, attempts, alone)
+        for subject_id, lens, attempts, alone in rows
     ]
 
 

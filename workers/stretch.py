@@ -130,4 +130,4 @@ def gather(items: Iterable[T], every_s: float = SAVE_EVERY_S) -> Iterator[list[T
 
 def _is_alone(batch: Sequence[Claim]) -> bool:
     """Whether this is work that failed before; the store gives it out one by one."""
-    return any(claim.attempts > 1 for claim in batch)
+    return any(claim.alone for claim in batch)

@@ -31,7 +31,7 @@ def test_resent_letter_starts_anew_and_others_stay(database: Database) -> None:
     with database.begin() as session:
         assert dead.resend(session, stage="prefilter", subject_id=1) == 1
     assert states(database) == [(1, "waiting", 0), (2, "dead", 1)]
-    assert [each.attempts for each in claim(database)] == [1]
+    assert [(each.attempts, each.alone) for each in claim(database)] == [(1, True)]
 
 
 def test_discarded_letters_are_gone_and_living_work_is_not(database: Database) -> None:
