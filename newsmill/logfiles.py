@@ -32,7 +32,11 @@ def rotate_log(path: Path, *, largest_bytes: int = LARGEST_BYTES, kept: int = KE
         older = _numbered(path, number)
         if older.exists():
             older.replace(_numbered(path, number + 1))
-    shutil.copy2(path, _numbered(path, 1))
+    try:
+        shutil.copy2(path, _numbered(path, 1))
+    except OSError:
+        # On a full disk room is worth more than an old log.
+        _numbered(path, 1).unlink(missing_ok=True)
     os.truncate(path, 0)
     return True
 

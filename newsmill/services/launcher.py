@@ -68,7 +68,7 @@ class Services:
         return cls(database_url or postgres.url, redis_url or valkey.url, embedded)
 
     def ensure(self) -> list[str]:
-        """Start again what has died; return the names of those servers, mostly none.
+        """Start again what has died, and put large logs aside; return those servers' names.
 
         Raises:
             TransientError: It does not come up now; call again later.
@@ -112,6 +112,8 @@ class SharedServers:
             raise
 
     def ensure(self) -> list[str]:
+        for server in self._servers:
+            server.process.trim_log()
         if not any(server.is_down() for server in self._servers):
             return []
         with hold_start_lock(self._home):

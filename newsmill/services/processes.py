@@ -53,7 +53,7 @@ class ServerProcess:
 
     def spawn(self, command: list[str], **extra_environment: str) -> None:
         """Start the server so that our terminal's Ctrl-C does not reach it."""
-        rotate_log(self._log)
+        self.trim_log()
         lock = open_lock(self._lock)
         try:
             take_lock(lock)
@@ -72,6 +72,10 @@ class ServerProcess:
                 )
         finally:
             os.close(lock)
+
+    def trim_log(self) -> None:
+        """Put a log aside that has grown large; the server writes on."""
+        rotate_log(self._log)
 
     def has_ended(self) -> bool:
         """Tell whether the server itself has ended, though a child of it may still live."""

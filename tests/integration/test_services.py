@@ -18,6 +18,7 @@ import psycopg
 import pytest
 import redis
 
+from newsmill.logfiles import LARGEST_BYTES
 from newsmill.services.launcher import Services
 from tests.homes import make_home
 from tests.integration.holder import ask, hold_services, read_urls
@@ -137,6 +138,17 @@ def test_killed_server_is_started_again_with_its_data(
     assert running.ensure() == [name]
     assert (count_rows(running), push(running)) == (rows, pushed + 1)
     assert running.ensure() == []
+
+
+def test_log_of_a_server_that_runs_for_months_does_not_grow_for_ever(
+    running: Services, home: Path
+) -> None:
+    logs = [home / "logs" / f"{name}.log" for name in ("postgres", "valkey")]
+    for log in logs:
+        with log.open("ab") as file:
+            file.write(b"x" * LARGEST_BYTES)
+    assert running.ensure() == []
+    assert all(log.stat().st_size < 10_000 for log in logs)
 
 
 @pytest.mark.parametrize("name", ["postgres", "valkey"])

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import errno
+import shutil
 import stat
 from pathlib import Path
+
+import pytest
 
 from newsmill.logfiles import open_log, read_tail, rotate_log
 
@@ -35,6 +39,20 @@ def test_only_the_newest_old_logs_are_kept(tmp_path: Path) -> None:
     assert sorted(each.name for each in tmp_path.iterdir()) == ["a.log", "a.log.1", "a.log.2"]
     assert (tmp_path / "a.log.1").read_text() == "4" * 10
     assert (tmp_path / "a.log.2").read_text() == "3" * 10
+
+
+def test_log_is_cut_also_where_the_disk_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def copy(source: Path, target: Path) -> None:
+        target.write_text("a piece")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copy2", copy)
+    (tmp_path / "a.log").write_text("old")
+    assert rotate_log(tmp_path / "a.log", largest_bytes=2)
+    assert [each.name for each in tmp_path.iterdir()] == ["a.log"]
+    assert (tmp_path / "a.log").read_text() == ""
 
 
 def test_tail_is_the_last_lines_and_never_an_error(tmp_path: Path) -> None:
