@@ -36,6 +36,8 @@ class Report:
     """Stages whose worker answers now; None when they were not asked."""
     is_up: bool
     """Whether a `newsmill up` runs in this home."""
+    redis_error: str | None = None
+    """Why the workers could not be asked."""
 
     @property
     def waiting(self) -> int:
@@ -55,28 +57,32 @@ def read_report(place: Workplace, *, is_up: bool, with_workers: bool = True) -> 
         queues = {each.stage: each for each in counts.count_queues(session)}
         rates = counts.count_rates(session)
         errors = counts.list_errors(session)
+    workers, redis_error = ping_workers(place.settings) if with_workers else (None, None)
     return Report(
         totals=totals,
         queues=tuple(queues.get(stage, _empty_queue(stage)) for stage in STAGES),
         rates=rates,
         errors=tuple(errors),
-        workers=ping_workers(place.settings) if with_workers else None,
+        workers=workers,
         is_up=is_up,
+        redis_error=redis_error,
     )
 
 
-def ping_workers(settings: Settings, timeout_s: float = PING_TIMEOUT_S) -> tuple[str, ...]:
-    """Return the stages whose workers answer, from any machine; none when Redis is away."""
+def ping_workers(
+    settings: Settings, timeout_s: float = PING_TIMEOUT_S
+) -> tuple[tuple[str, ...], str | None]:
+    """Return the stages whose workers answer, from any machine, and why Redis cannot be asked."""
     from kombu.exceptions import OperationalError
 
     from workers.app import configure
 
     try:
         replies = configure(settings).control.ping(timeout=timeout_s)
-    except OperationalError:
-        return ()
+    except OperationalError as error:
+        return (), str(error)
     names = {name.partition("@")[0] for reply in replies for name in reply}
-    return tuple(stage for stage in STAGES if stage in names)
+    return tuple(stage for stage in STAGES if stage in names), None
 
 
 def find_concerns(report: Report) -> list[str]:
@@ -92,6 +98,8 @@ def find_concerns(report: Report) -> list[str]:
 
 
 def _find_silence(report: Report) -> list[str]:
+    if report.redis_error:
+        return [f"Redis cannot be reached: {report.redis_error}"]
     if report.workers is None:
         return []
     silent = [stage for stage in STAGES if stage not in report.workers]

@@ -33,8 +33,14 @@ def celery_config(settings: Settings) -> dict[str, Any]:
 
 def broker_url(redis_url: str) -> str:
     """Spell a Redis URL as kombu does: `unix:///x.sock?db=1` is `redis+socket://…` there."""
-    if not redis_url.startswith("unix://"):
+    if redis_url.startswith(("redis://", "rediss://", "redis+socket://")):
         return redis_url
+    if not redis_url.startswith("unix://"):
+        # The URL may hold a password, so it is not repeated.
+        raise ConfigError(
+            "REDIS_URL is not the address of a Redis; write redis://:password@host:6379/0, "
+            "or rediss:// for TLS, or unix:///path/to/redis.sock?db=0"
+        )
     path, _, query = redis_url.removeprefix("unix://").partition("?")
     parameters = [pair.replace("db=", "virtual_host=", 1) for pair in query.split("&") if pair]
     if not any(pair.startswith("virtual_host=") for pair in parameters):

@@ -46,6 +46,7 @@ def report(
         (report(workers=(), is_up=False), None),
         (report(waiting=1, workers=(), is_up=False), "start newsmill up"),
         (report(waiting=1, workers=("inference",), is_up=False), None),
+        (report(waiting=1, workers=(), redis_error="refused"), "Redis cannot be reached: refused"),
     ],
 )
 def test_concerns_are_what_a_person_should_look_at(state: Report, concern: str | None) -> None:

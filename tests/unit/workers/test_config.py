@@ -35,6 +35,13 @@ def test_redis_urls_are_spelled_as_kombu_reads_them(given: str, spelled: str) ->
     assert broker_url(given) == spelled
 
 
+@pytest.mark.parametrize("given", ["foo", "localhost:6379", "amqp://u:s3cret@h//", ""])
+def test_redis_url_of_something_else_is_refused_and_not_repeated(given: str) -> None:
+    with pytest.raises(ConfigError, match="REDIS_URL is not the address of a Redis") as caught:
+        broker_url(given)
+    assert "s3cret" not in str(caught.value)
+
+
 def test_missing_redis_is_said_before_anything_connects() -> None:
     with pytest.raises(ConfigError, match="REDIS_URL is not set"):
         celery_config(Settings.model_construct())
