@@ -18,6 +18,9 @@ POLL_S = 1.0
 REPORT_EVERY_S = 3.0
 """Counting rows costs the database something; the processes are looked at more often."""
 
+REPORT_REST = 30
+"""Counting millions of rows takes seconds: it rests for so many times as long as it took."""
+
 
 def command() -> None:
     """Run servers, workers, beat and Flower until Ctrl-C or SIGTERM; work is never lost by it."""
@@ -115,9 +118,11 @@ class _Screen:
 
         from newsmill.report_view import view_processes
 
-        if self._is_watched and time.monotonic() >= self._read_again_at:
-            self._read_again_at = time.monotonic() + REPORT_EVERY_S
+        began = time.monotonic()
+        if self._is_watched and began >= self._read_again_at:
             self._report = self._read()
+            took = time.monotonic() - began
+            self._read_again_at = began + took + max(REPORT_EVERY_S, REPORT_REST * took)
         return Group(view_processes(states), "", self._report)
 
     def _read(self) -> RenderableType:
