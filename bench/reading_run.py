@@ -99,7 +99,10 @@ def read_as_seed(run: Run, articles: list[LongArticle]) -> Reading:
     began = time.perf_counter()
     answered = 0
     for prompt in prompts:
-        answer = model.create_completion(prompt, max_tokens=SEED_ANSWER_TOKENS, temperature=0.1)
+        # Typed as a stream or a whole answer; without `stream` it is the answer.
+        answer: Any = model.create_completion(
+            prompt, max_tokens=SEED_ANSWER_TOKENS, temperature=0.1
+        )
         answered += answer["usage"]["completion_tokens"]
     seconds = time.perf_counter() - began
     spent = llama_cpp.llama_perf_context(model.ctx)
