@@ -13,8 +13,11 @@ from schemas.errors import TransientError
 from schemas.lens import Lens
 from schemas.settings import Settings
 from store import builds
+from store.sweep import end_leases
 from store.views import create_view
+from workers.app import configure
 from workers.mill import load_lenses_in_use
+from workers.sending import send_tick
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +46,18 @@ def record_outfit(place: Workplace, outfit: Outfit) -> None:
         builds.set_live(session, manifest.name)
         for lens in outfit.lenses.values():
             create_view(session, lens)
+
+
+def resume(place: Workplace, *, is_private: bool) -> None:
+    """Let go on at once what waits, and what a killed mill was at.
+
+    On a private database no other worker can be alive, so nobody's lease need be waited for.
+    """
+    if is_private:
+        with place.database.begin() as session:
+            end_leases(session)
+    configure(place.settings)
+    send_tick(place.settings)
 
 
 def look_after(supervisor: Supervisor, place: Workplace) -> list[ProcessState]:

@@ -61,12 +61,12 @@ def with_addresses(settings: Settings, services: Services) -> Settings:
 
 @contextmanager
 def hold_up_lock(home: Path) -> Iterator[None]:
-    """Be the only `newsmill up` of this home; ConfigError when there is another."""
+    """Be the only running mill (`up` or `demo`) of this home; ConfigError when there is another."""
     home = make_home(home).path
     with (home / UP_LOCK).open("wb") as file:
         if not _lock(file, fcntl.LOCK_EX):
             raise ConfigError(
-                f"newsmill up runs already with {home}: stop it there, or set NEWSMILL_HOME to "
+                f"a mill runs already with {home}: stop it there, or set NEWSMILL_HOME to "
                 "another folder"
             )
         yield

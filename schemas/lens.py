@@ -172,7 +172,11 @@ def load_lens(path: Path) -> Lens:
         raise ConfigError(f"{file}: not YAML: {error}") from None
     if root is None or not isinstance(content, dict):
         raise ConfigError(f"{file}:1: a lens is a mapping that begins with 'name: …'")
-    if double := find_double_key(root):
+    try:
+        double = find_double_key(root)
+    except RecursionError:
+        raise ConfigError(f"{file}: an alias (*name) stands inside what it refers to") from None
+    if double:
         raise ConfigError(f"{file}:{double[0]}: {double[1]}")
     try:
         lens = Lens.model_validate(content)

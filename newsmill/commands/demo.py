@@ -35,11 +35,11 @@ def command(
     from rich.console import Console
 
     from newsmill.demo.display import ProgressDisplay
-    from newsmill.demo.feed_server import serve_folder
+    from newsmill.demo.feed_server import choose_address, serve_folder
     from newsmill.demo.mill_run import add_sources, brisk, run_until_done
     from newsmill.demo.sources import SAMPLE, list_sources
-    from newsmill.running import check_outfit, record_outfit
-    from newsmill.workplace import open_workplace
+    from newsmill.running import check_outfit, record_outfit, resume
+    from newsmill.workplace import hold_up_lock, open_workplace
     from schemas.settings import load_settings
 
     console = Console(stderr=as_json)
@@ -47,14 +47,20 @@ def command(
         console = Console(stderr=as_json, width=PLAIN_WIDTH)
     settings = load_settings()
     outfit = check_outfit(settings)
+    is_private = settings.database_url is None
     settings = brisk(settings, settings.home / "demo")
     console.print(f"Newsmill demo: data and logs in {settings.home}", soft_wrap=True)
-    with open_workplace(settings) as place, serve_folder(SAMPLE) as base_url:
+    with (
+        hold_up_lock(settings.home),
+        open_workplace(settings) as place,
+        serve_folder(SAMPLE, choose_address(settings.home)) as base_url,
+    ):
         specs = list_sources(base_url)
         for spec in specs:
             console.print(f"  {spec.kind:<5} {spec.location}", soft_wrap=True, highlight=False)
         record_outfit(place, outfit)
         add_sources(place, specs)
+        resume(place, is_private=is_private)
         with ProgressDisplay(console, len(specs)) as display:
             progress = run_until_done(place, timeout_s=timeout, show=display.show)
         if as_json:

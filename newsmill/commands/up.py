@@ -27,7 +27,7 @@ def command() -> None:
     from rich.console import Console
 
     from newsmill.flower_access import arrange_access
-    from newsmill.running import check_outfit, record_outfit
+    from newsmill.running import check_outfit, record_outfit, resume
     from newsmill.workplace import hold_up_lock, open_workplace
     from schemas.settings import load_settings
 
@@ -62,22 +62,6 @@ def plan_supervisor(place: Workplace, flower: FlowerAccess) -> Supervisor:
         processes.plan_flower(home, flower),
     ]
     return Supervisor(specs, processes.to_environment(place.settings), home / "logs")
-
-
-def resume(place: Workplace, *, is_private: bool) -> None:
-    """Let go on at once what waits, and what a killed mill was at.
-
-    On a private database no other worker can be alive, so nobody's lease need be waited for.
-    """
-    from store.sweep import end_leases
-    from workers.app import configure
-    from workers.sending import send_tick
-
-    if is_private:
-        with place.database.begin() as session:
-            end_leases(session)
-    configure(place.settings)
-    send_tick(place.settings)
 
 
 def _greet(console: Console, flower: FlowerAccess, place: Workplace) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from pathlib import Path
 
 import httpx2
 import pytest
 from rich.console import Console, RenderableType
 
-from newsmill.demo.feed_server import serve_folder
+from newsmill.demo.feed_server import choose_address, serve_folder
 from newsmill.demo.mill_run import MAX_RESTARTS, Progress, give_up_on_the_dying
 from newsmill.demo.report import draw_analyses, draw_drops, draw_stages
 from newsmill.demo.sources import SAMPLE, list_sources
@@ -79,7 +80,7 @@ def make_row(title: str, **given: object) -> ShownAnalysis:
 @pytest.fixture
 def base_url(tmp_path: Path) -> Iterator[str]:
     (tmp_path / "feed.xml").write_text("<rss/>")
-    with serve_folder(tmp_path, port=0) as url:
+    with serve_folder(tmp_path, "127.0.0.1", port=0) as url:
         yield url
 
 
@@ -91,10 +92,16 @@ def test_feed_server_answers_a_conditional_request_with_304(base_url: str) -> No
 
 
 def test_feed_server_takes_another_port_when_its_own_is_taken(tmp_path: Path) -> None:
-    with serve_folder(tmp_path, port=0) as first:
+    with serve_folder(tmp_path, "127.0.0.1", port=0) as first:
         taken = int(first.rpartition(":")[2])
-        with serve_folder(tmp_path, port=taken) as second:
+        with serve_folder(tmp_path, "127.0.0.1", port=taken) as second:
             assert second != first
+
+
+def test_every_home_has_a_loopback_address_of_its_own_that_stays(tmp_path: Path) -> None:
+    address = choose_address(tmp_path / "a")
+    assert ip_address(address).is_loopback
+    assert address == choose_address(tmp_path / "a") != choose_address(tmp_path / "b")
 
 
 def test_sample_is_two_feeds_over_http_a_mailbox_and_a_corpus() -> None:

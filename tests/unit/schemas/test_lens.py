@@ -96,6 +96,12 @@ def test_folder_without_lenses_is_said(tmp_path: Path) -> None:
         load_lenses(tmp_path)
 
 
+def test_file_that_refers_to_itself_is_one_line(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD + "oracle: &all {instruction: '', rubric: *all}\n")
+    with pytest.raises(ConfigError, match="stands inside what it refers to"):
+        load_lens(path)
+
+
 def test_file_that_is_not_text_is_one_line(tmp_path: Path) -> None:
     path = write(tmp_path, GOOD)
     (path / "lens.yaml").write_bytes(b"\xff\xfe\x00")
