@@ -74,9 +74,11 @@ def write_text(
         repetition.add(token)
         text = vocabulary.decode(tokens).strip()
         is_late = len(tokens) >= SOFT_END * max_tokens
-        if (is_late and text.endswith(_SENTENCE_ENDS)) or text.count(";") >= max_items > 1:
+        is_whole = is_late and text.endswith(_SENTENCE_ENDS) and len(text) >= min_chars
+        if is_whole or text.count(";") >= max_items > 1:
             return shorten(text, max_chars), certainties
-    return _end_well(text, max_chars), certainties
+    ended = _end_well(text, max_chars)
+    return ended if len(ended) >= min_chars else shorten(text, max_chars), certainties
 
 
 def point_at(
