@@ -178,7 +178,7 @@ def test_ingest_polls_by_itself_when_asked_and_finds_nothing_the_second_time(
 def test_source_that_is_not_there_fails_and_its_dead_letter_can_be_handled(
     home: Home, tmp_path: Path
 ) -> None:
-    with serve_folder(tmp_path) as base_url:
+    with serve_folder(tmp_path, "127.0.0.1", port=0) as base_url:
         home.run("ingest", "--now", f"{base_url}/missing.xml", exit_code=1)
     (letter,) = json.loads(home.run("dead", "list", "--json", exit_code=3))
     assert "404" in letter["error"]
