@@ -16,7 +16,7 @@ import torch
 from rich.console import Console
 from transformers import Gemma3ForCausalLM
 
-from inference.vocabulary import Vocabulary
+from inference.vocabulary import Vocabulary, open_vocabulary
 from schemas.errors import ConfigError, NewsmillError
 from schemas.fields.base import ScoreOptions, ScoreSet
 from schemas.lens import Lens, load_lenses
@@ -33,7 +33,7 @@ from training.pretrain import Document, PackedRows, encode_documents, pack
 from training.recipe import RECIPES, PretrainRecipe, Recipe, SftRecipe
 from training.sampling import Sampler
 from training.sft import Watcher, check_trained_share, make_batches
-from training.tokeniser import learn_pieces, open_vocabulary
+from training.tokeniser import learn_pieces
 
 _DEV_ROWS_PER_TASK = 50
 _console = Console(stderr=True)

@@ -1,4 +1,4 @@
-"""Learns a vocabulary from news text, and tokenises with llama.cpp's own tokeniser.
+"""Learns a vocabulary from news text, for llama.cpp's own tokeniser to read with.
 
 Training and serving read text with the same code: what is learned here is written to a GGUF file
 without weights, and `inference.vocabulary` tokenises from it. Knows nothing about articles
@@ -7,19 +7,13 @@ or prompts.
 
 import string
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
 
-import llama_cpp
 from tokenizers import Regex, Tokenizer
 from tokenizers.models import BPE
 from tokenizers.normalizers import Replace
 from tokenizers.pre_tokenizers import Split
 from tokenizers.trainers import BpeTrainer
 
-from inference.llama_log import last_complaint, quiet_llama
-from inference.vocabulary import Vocabulary
-from schemas.errors import ConfigError
 from training.pieces import SPACE, PieceTable
 from training.recipe import TokeniserRecipe
 
@@ -60,18 +54,3 @@ def _sample(texts: Iterable[str], phrases: Sequence[str], chars: int) -> Iterato
             return
         left -= len(text)
         yield text
-
-
-@contextmanager
-def open_vocabulary(path: Path) -> Iterator[Vocabulary]:
-    """Open a GGUF file's vocabulary as serving tokenises with it; no weights are loaded."""
-    quiet_llama()
-    params = llama_cpp.llama_model_default_params()
-    params.vocab_only = True
-    model = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
-    if not model:
-        raise ConfigError(f"{path}: llama.cpp cannot read this file: {last_complaint()}")
-    try:
-        yield Vocabulary(model)
-    finally:
-        llama_cpp.llama_model_free(model)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from inference.vocabulary import Vocabulary
+from inference.vocabulary import Vocabulary, open_vocabulary
 from schemas.lens import Lens, load_lenses
 from tests.paths import ROOT
 from training.corpora import LabelledArticle
@@ -21,7 +21,7 @@ from training.model import build_model
 from training.pieces import PieceTable
 from training.recipe import ModelRecipe, TokeniserRecipe
 from training.starter import contract_phrases
-from training.tokeniser import learn_pieces, open_vocabulary
+from training.tokeniser import learn_pieces
 
 SHAPE = ModelRecipe(
     width=32,

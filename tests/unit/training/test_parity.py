@@ -7,11 +7,10 @@ from pathlib import Path
 import gguf
 import torch
 
-from inference.vocabulary import Vocabulary
+from inference.vocabulary import Vocabulary, open_vocabulary
 from tests.paths import ROOT
 from training.export import quantise
 from training.parity import compare, load_gguf
-from training.tokeniser import open_vocabulary
 
 from .conftest import SENTENCES, Tiny
 
