@@ -60,7 +60,13 @@ def find_pids(home: Path) -> dict[str, int]:
 
 
 def is_running(pid: int) -> bool:
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    """Tell whether any thread is left. A killed process is a zombie as soon as its first thread
+    has gone; until the others have, it still listens."""
+    try:
+        process = psutil.Process(pid)
+        return process.status() != psutil.STATUS_ZOMBIE or process.num_threads() > 1
+    except psutil.NoSuchProcess:
+        return False
 
 
 def kill(pid: int) -> None:
