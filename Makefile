@@ -13,6 +13,13 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
+# What llama.cpp is compiled from and for. pip keeps what it has built by version alone; a cache
+# for each of these never gives an old one for new kernels, or one that another CPU built.
+KERNELS := inference/kernels/four_bit.cpp
+LLAMA_KEY = $(shell ( { cat llama-cpp.cmake $(KERNELS); echo '$(LLAMA_FLAGS)'; \
+  grep -m1 -E '^(flags|Features)' /proc/cpuinfo; } | cksum | tr ' ' - ) 2>/dev/null)
+LLAMA_FLAGS := $(CMAKE_ARGS)
+
 # How llama.cpp is compiled, with all cores; quotes for a clone whose path has spaces.
 export CMAKE_ARGS := $(CMAKE_ARGS) -DCMAKE_PROJECT_INCLUDE='$(CURDIR)/llama-cpp.cmake'
 export CMAKE_BUILD_PARALLEL_LEVEL ?= $(shell nproc 2>/dev/null || echo 2)
@@ -76,10 +83,13 @@ $(BIN)/python:
 	  echo "Python's venv module is missing; on Debian: apt-get install python3-venv" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
 
-$(INSTALLED): requirements.lock pyproject.toml llama-cpp.cmake | $(BIN)/python
+$(INSTALLED): requirements.lock pyproject.toml llama-cpp.cmake $(KERNELS) | $(BIN)/python
 	@command -v c++ >/dev/null && command -v cc >/dev/null || { \
 	  echo "A C++ compiler is missing; on Debian: apt-get install build-essential" >&2; exit 1; }
 	@echo "Installing Newsmill into $(VENV); the first time llama.cpp is compiled for this CPU (minutes)"
+	@$(PIP) install -qq --no-deps --force-reinstall \
+	  --cache-dir "$${XDG_CACHE_HOME:-$$HOME/.cache}/newsmill/llama-$(LLAMA_KEY)" \
+	  "$$(grep '^llama-cpp-python==' requirements.lock)"
 	@$(PIP) install -qq --requirement requirements.lock
 	@$(PIP) install -qq --no-deps --editable .
 	@touch $@

@@ -12,3 +12,18 @@ endif()
 # image reader the build takes 1.5 minutes instead of 3.6 on two busy cores.
 set(LLAMA_BUILD_COMMON OFF)
 set(LLAVA_BUILD OFF)
+
+# Our own kernels for 4-bit weights, put before llama.cpp's by the linker: docs/decisions/0012.
+# This file is read at each project() of the package; the outermost one waits for ggml-cpu.
+set(NEWSMILL_KERNELS "${CMAKE_CURRENT_LIST_DIR}/inference/kernels/four_bit.cpp")
+function(newsmill_add_kernels)
+  target_sources(ggml-cpu PRIVATE "${NEWSMILL_KERNELS}")
+  foreach(name ggml_gemm_q4_0_8x8_q8_0 ggml_gemm_iq4_nl_8x8_q8_0)
+    target_link_options(ggml-cpu PRIVATE "LINKER:--wrap=${name}")
+  endforeach()
+endfunction()
+if(PROJECT_IS_TOP_LEVEL
+   AND CMAKE_SYSTEM_NAME STREQUAL "Linux"
+   AND CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
+  cmake_language(DEFER DIRECTORY "${CMAKE_SOURCE_DIR}" CALL newsmill_add_kernels)
+endif()

@@ -49,6 +49,8 @@ class Run:
     sequences: int = 1
     answer: str = "stream"
     """`stream`: 110 tokens written; `fields`: the lens's fields; `one text`: without the last."""
+    second: str = ""
+    """A lens that reads each article after the first one."""
     threads: int = 2
     flash: bool = True
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -56,7 +58,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Reading:
-    """What was measured."""
+    """What was measured, over all articles and lenses."""
 
     articles: int
     seconds: float
@@ -130,17 +132,22 @@ def read_as_we_do(run: Run, articles: list[LongArticle]) -> Reading:
         flash_attention=run.flash,
     )
     lens = choose_lens(run.answer)
+    lenses = [lens, load_lens(ROOT / "lenses" / run.second)] if run.second else [lens]
     began = time.perf_counter()
     with Analyst(describe_build(Path(run.folder), run.answer), settings) as analyst:
         load_s = time.perf_counter() - began
         # The first answer learns the vocabulary; in a worker that is once in its life.
-        list(analyst.analyse([Request("warm", "Rain", "It rained.", lens)]))
+        list(analyst.analyse(Request("warm", "Rain", "It rained.", lens) for lens in lenses))
         began = time.perf_counter()
-        requests = [Request(n, *article, lens) for n, article in enumerate(articles)]
+        requests = (
+            Request((n, lens.name), *article, lens)
+            for n, article in enumerate(articles)
+            for lens in lenses
+        )
         found = [completion for _, completion in analyst.analyse(requests)]
         seconds = time.perf_counter() - began
         return Reading(
-            len(found),
+            len(articles),
             seconds,
             load_s,
             sum(completion.prompt_tokens for completion in found),

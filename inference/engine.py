@@ -28,6 +28,10 @@ from schemas.errors import ConfigError, NewsmillError
 Logits = NDArray[np.float32]
 """(vocabulary,) float32, a view into llama.cpp's memory: valid until the engine is used again."""
 
+ROWS_TOGETHER = 4
+"""Rows that llama.cpp's kernels for repacked weights take at once; each row that is left over is a
+pass over all weights of its own."""
+
 KvType = Literal["f16", "q8_0"]
 """How keys and values are kept: `q8_0` takes half the memory of `f16`."""
 
@@ -69,21 +73,31 @@ class Engine:
 
     def prefill(self, slot: int, tokens: Sequence[int], *, listen: bool = True) -> Logits | None:
         """Append a prompt to one slot, alone; with `listen` give the logits after its end."""
-        row, ubatch = None, self.shape.ubatch
-        for start in range(0, len(tokens), ubatch):
-            chunk = tokens[start : start + ubatch]
-            count, length = len(chunk), self.lengths[slot]
-            is_last = listen and start + ubatch >= len(tokens)
-            self._check_room(slot, count)
-            self._rows.tokens[:count] = chunk
-            self._rows.positions[:count] = range(length, length + count)
-            self._rows.slots[:count] = slot
-            self._rows.wanted[:count] = False
-            self._rows.wanted[count - 1] = is_last
-            self._decode(count)
-            self.lengths[slot] = length + count
-            row = self._logits(count - 1) if is_last else None
+        row = None
+        for start in range(0, len(tokens), self.shape.ubatch):
+            chunk = tokens[start : start + self.shape.ubatch]
+            is_last = listen and start + len(chunk) == len(tokens)
+            self._append(slot, chunk, listen=is_last)
+            row = self._logits(len(chunk) - 1) if is_last else None
         return row
+
+    def _append(self, slot: int, chunk: Sequence[int], *, listen: bool) -> None:
+        """Append at most `ubatch` tokens to one slot."""
+        count, length = len(chunk), self.lengths[slot]
+        self._check_room(slot, count)
+        # Fillers after the end change nothing before it, and are taken back.
+        fillers = min(-count % ROWS_TOGETHER, self.shape.slot_tokens - length - count)
+        rows = count + fillers
+        self._rows.tokens[:count] = chunk
+        self._rows.tokens[count:rows] = self._filler
+        self._rows.positions[:rows] = range(length, length + rows)
+        self._rows.slots[:rows] = slot
+        self._rows.wanted[:rows] = False
+        self._rows.wanted[count - 1] = listen
+        self._decode(rows)
+        if fillers:
+            self._remove(slot, length + count)
+        self.lengths[slot] = length + count
 
     def step(self, tokens: Mapping[int, int], listening: frozenset[int]) -> dict[int, Logits]:
         """Append one token to each given slot; give the logits of the listening ones, by slot."""

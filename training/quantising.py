@@ -29,8 +29,8 @@ class QuantRecipe:
     name: str
     why: str
     base: gguf.LlamaFileType
-    embeddings: gguf.GGMLQuantizationType | None = None
-    """Type of the embeddings, which are the head too; None: llama.cpp's choice."""
+    everything: bool = False
+    """All matrices have the base's type, the embeddings too; else llama.cpp chooses some others."""
     long_rows: gguf.GGMLQuantizationType | None = None
     """Type of `LONG_ROWS` where their rows are a multiple of `K_BLOCK`."""
 
@@ -43,17 +43,27 @@ RECIPES: Mapping[str, QuantRecipe] = {
     for recipe in (
         QuantRecipe(
             "fast",
-            "Q4_0 is repacked for VNNI; Q5_K rows reach the tiled kernels, at better quality",
+            "IQ4_NL throughout: our own kernels read it as quickly as Q4_0, and it is more exact",
+            gguf.LlamaFileType.MOSTLY_IQ4_NL,
+            everything=True,
+        ),
+        QuantRecipe(
+            "compact",
+            "Q4_0 throughout: for models that were trained to be stored so, as Gemma's QAT ones",
+            gguf.LlamaFileType.MOSTLY_Q4_0,
+            everything=True,
+        ),
+        QuantRecipe(
+            "tiles",
+            "Q4_0, and Q5_K where llama.cpp's tiles apply: the quickest without our own kernels",
             gguf.LlamaFileType.MOSTLY_Q4_0,
             long_rows=gguf.GGMLQuantizationType.Q5_K,
         ),
         QuantRecipe(
-            "compact",
-            "Q4_0 throughout, the head too: the smallest that is still quick",
+            "plain",
+            "Q4_0 as llama.cpp makes it: the head, which small vocabularies keep small, is Q8_0",
             gguf.LlamaFileType.MOSTLY_Q4_0,
-            embeddings=gguf.GGMLQuantizationType.Q4_0,
         ),
-        QuantRecipe("plain", "Q4_0 as llama.cpp makes it", gguf.LlamaFileType.MOSTLY_Q4_0),
         QuantRecipe(
             "common",
             "Q4_K_M, what most people download; slow where the width is no multiple of 256",
@@ -74,8 +84,7 @@ def quantise(source: Path, target: Path, recipe: QuantRecipe) -> None:
     params = llama_cpp.llama_model_quantize_default_params()
     params.ftype = int(recipe.base)
     params.nthread = usable_cores()
-    if recipe.embeddings is not None:
-        params.token_embedding_type = int(recipe.embeddings)
+    params.pure = recipe.everything
     overrides = choose_overrides(source, recipe)
     # llama.cpp reads the list up to an entry without a pattern.
     structs = (llama_cpp.llama_model_tensor_override * (len(overrides) + 1))()

@@ -38,6 +38,7 @@ def clone(tmp_path: Path) -> Path:
     folder.mkdir()
     for name in ("Makefile", "requirements.lock", "pyproject.toml", "llama-cpp.cmake"):
         shutil.copy(ROOT / name, folder)
+    shutil.copytree(ROOT / "inference" / "kernels", folder / "inference" / "kernels")
     return folder
 
 

@@ -110,7 +110,16 @@ def test_every_recipe_makes_a_file_that_loads(tiny: Tiny, tmp_path: Path, name: 
 
 
 def test_long_rows_get_k_quants_only_where_they_fit(tiny: Tiny) -> None:
-    assert choose_overrides(tiny.path, RECIPES["fast"]) == {}
+    assert choose_overrides(tiny.path, RECIPES["tiles"]) == {}
+
+
+@pytest.mark.parametrize(("name", "wanted"), [("fast", "IQ4_NL"), ("compact", "Q4_0")])
+def test_recipe_for_everything_leaves_no_matrix_out(
+    tiny: Tiny, tmp_path: Path, name: str, wanted: str
+) -> None:
+    path = tmp_path / "model.gguf"
+    quantise(tiny.path, path, RECIPES[name])
+    assert set(types_of(path).values()) == {"F32", wanted}
 
 
 def test_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
