@@ -22,9 +22,10 @@ from schemas.fields.base import ParseContext
 from training.corpora import LabelledArticle
 
 MIN_ROWS = 25
-"""Fewer say nothing: 25 rows pin a temperature to about a fifth of itself."""
+"""From 25 a temperature comes out within a third of the true one in two of three draws (simulated
+with 2 to 10 options), enough where builds are two to seven times too sure."""
 MIN_MAP_ROWS = 100
-"""A map has several points to find, a temperature is one number."""
+"""A map has several points to find: one from 41 rows made the error on 40 others larger."""
 BLOCK_ROWS = 20
 """Least rows behind one point of a map."""
 LEAST_SHARE = 1e-12
