@@ -25,7 +25,7 @@ export CMAKE_ARGS := $(CMAKE_ARGS) -DCMAKE_PROJECT_INCLUDE='$(CURDIR)/llama-cpp.
 export CMAKE_BUILD_PARALLEL_LEVEL ?= $(shell nproc 2>/dev/null || echo 2)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-unit lint format bench bench-inference starter lock map hooks clean
+.PHONY: help install demo test test-unit lint format bench bench-inference starter evaluate lock map hooks clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,10 @@ bench-inference: $(INSTALLED_DEV) ## Measure inference: articles per five minute
 starter: $(INSTALLED_DEV) ## Train the starter build anew: make starter DATA=folder
 	@test -n "$(DATA)" || { echo "make starter: say where the data lie: make starter DATA=folder" >&2; exit 2; }
 	@$(BIN)/python -m training.starter --data "$(DATA)"
+
+evaluate: $(INSTALLED_DEV) ## Score and calibrate the starter build anew: make evaluate DATA=folder
+	@test -n "$(DATA)" || { echo "make evaluate: say where the data lie: make evaluate DATA=folder" >&2; exit 2; }
+	@$(BIN)/python -m training.evaluate --data "$(DATA)"
 
 lock: $(INSTALLED_DEV) ## Write the lock files anew from pyproject.toml; UPGRADE=1 moves all versions
 	@$(BIN)/python .ci/lock.py $(if $(UPGRADE),--upgrade)

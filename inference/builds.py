@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field as Attribute, ValidationError
 
+from inference.calibration import Calibration
 from inference.prompt import PromptStyle
 from schemas.contract import Contract
 from schemas.errors import ConfigError
@@ -62,6 +63,8 @@ class Manifest(BaseModel):
     """Tokens of an article that it was trained to read."""
     licence: str = "unknown"
     scores: dict[str, Any] = {}
+    calibration: dict[str, dict[str, Calibration]] = {}
+    """Lens → field → how its confidence is calibrated; what is absent keeps the model's shares."""
 
 
 @dataclass(frozen=True)

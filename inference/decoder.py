@@ -97,7 +97,12 @@ class Decoder:
     ) -> Decoding[None]:
         spelling, vocabulary = self._spelling, self._vocabulary
         reader = FieldReader(
-            tape, prompt, spelling=spelling, vocabulary=vocabulary, manifest=self._build.manifest
+            tape,
+            prompt,
+            spelling=spelling,
+            vocabulary=vocabulary,
+            manifest=self._build.manifest,
+            lens=lens.name,
         )
         for number, name in enumerate(asked):
             is_last = number == len(asked) - 1

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from inference.builds import Manifest
+from inference.calibration import calibrate, mean_option
 from inference.copying import Spans, copy_names
 from inference.options import Trie, choose_options, score_options
 from inference.prompt import Prompt
@@ -49,16 +50,25 @@ class FieldReader:
         spelling: Spelling,
         vocabulary: Vocabulary,
         manifest: Manifest,
+        lens: str,
     ) -> None:
         self._tape = tape
         self._prompt = prompt
         self._spelling = spelling
         self._vocabulary = vocabulary
         self._manifest = manifest
+        self._calibration = manifest.calibration.get(lens, {})
         self._spans: dict[int, Spans] = {}
 
     def read(self, field: AnyField, place: Place) -> Decoding[FieldReading]:
-        """Read one field; its tokens are on the tape afterwards, what follows is not."""
+        """Read one field; its tokens are on the tape afterwards, what follows is not.
+
+        Its confidence is calibrated where the build's manifest says how.
+        """
+        reading = yield from self._read(field, place)
+        return calibrate(reading, self._calibration.get(field.name))
+
+    def _read(self, field: AnyField, place: Place) -> Decoding[FieldReading]:
         plan = field.decode_plan()
         match plan:
             case ScoreOptions():
@@ -95,11 +105,7 @@ class FieldReader:
         shares = yield from score_options(self._tape, Trie(spellings, [place.follow]))
         best = max(shares, key=lambda option: shares[option])
         self._tape.force(spellings[best])
-        expected = (
-            sum(share * float(option) for option, share in shares.items())
-            if isinstance(field, ScaleField)
-            else None
-        )
+        expected = mean_option(shares) if isinstance(field, ScaleField) else None
         return FieldReading(
             text=best, confidence=shares[best], probabilities=shares, expected=expected
         )

@@ -13,7 +13,10 @@ class FieldReading(BaseModel):
     text: str
     """The field's part of the stream."""
     confidence: float | None = None
-    """0 to 1: the probability of the chosen option, or the geometric mean over the tokens."""
+    """0 to 1: the probability of the chosen option, or the geometric mean over the tokens; once
+    calibrated, the chance or the agreement to expect (inference/calibration.py)."""
+    calibrated: bool = False
+    """Whether confidence, probabilities and expected went through the build's calibration."""
     probabilities: dict[str, float] | None = None
     """Of every option, for a scored field; they sum to 1."""
     expected: float | None = None

@@ -20,7 +20,7 @@ from training.categories import category_of, category_of_headline
 _SENTIMENT_OF = {"negative": -1.0, "neutral": 0.0, "positive": 1.0}
 # The oracle of this set scored other dimensions than the lens asks for. Each of ours takes the
 # nearest of theirs, or the mean of two: proxies, and the model card calls them so.
-_SUSTAINABILITY_PROXIES: dict[str, tuple[str, ...]] = {
+SUSTAINABILITY_PROXIES: dict[str, tuple[str, ...]] = {
     "deployment_maturity": ("deployment_readiness",),
     "technology_performance": ("technical_credibility",),
     "cost_trajectory": ("economic_viability",),
@@ -150,7 +150,7 @@ def read_seece(folder: Path) -> Iterator[LabelledArticle]:
         scores = row["dimensions"]
         values = {
             name: round(sum(scores[proxy] for proxy in proxies) / len(proxies))
-            for name, proxies in _SUSTAINABILITY_PROXIES.items()
+            for name, proxies in SUSTAINABILITY_PROXIES.items()
         }
         yield LabelledArticle(
             corpus="seece",

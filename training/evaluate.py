@@ -1,41 +1,43 @@
-"""Held-out scores of a build, field by field, read through the GGUF as serving reads it.
+"""Held-out scores and the calibration of a build, field by field, read as serving reads it.
 
-Knows which corpus tells the truth about which field; the measures are metrics.py's, the reading
-inference's. `python -m training.evaluate --build DIR --data DIR` prints and stores the scores.
+Knows which corpus tells the truth about which field; the measures are metrics.py's and
+reliability.py's, the fits calibrating.py's, the reading inference's.
+
+    python -m training.evaluate --data DIR [--build DIR]
+
+scores and calibrates a build anew: its build.json, its plot and, of a build of ours, its card.
 """
 
 import argparse
-import gzip
 import json
-import random
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from inference.analyst import Analyst, Request
-from inference.builds import load_build
-from schemas.fields.base import ParseContext
+from inference.analyst import Analyst
+from inference.builds import MANIFEST_FILE, Build, load_build
+from schemas.errors import ConfigError, NewsmillError
 from schemas.lens import Lens, load_lenses
 from schemas.settings import InferenceSettings
+from training.card import CARD_FILE, PLOT_FILE, write_card
 from training.corpora import LabelledArticle
 from training.dataset import Dataset, build_dataset
+from training.heldout import RowReader, Take, choose_rows, read_inshorts, value_of
 from training.metrics import accuracy, macro_f1, mean_distance, measure, rank_correlation
+from training.plots import draw_reliability
+from training.reliability import Reliability
+from training.subjects import (
+    CATEGORY,
+    SENTIMENT_CORPORA,
+    SUBJECTS,
+    OtherNews,
+    calibrate_subjects,
+    look_elsewhere,
+)
 
 Values = Mapping[str, Any]
-Take = Callable[[Values], Any]
-LIMIT = 1200
-"""Rows of one trial; more would not narrow the intervals by much."""
-
-_INSHORTS: Mapping[str, str] = {
-    "entertainment": "Entertainment",
-    "world": "World",
-    "sports": "Sports",
-    "technology": "Technology",
-    "politics": "Politics",
-    "science": "Science",
-}
 
 
 @dataclass(frozen=True)
@@ -47,11 +49,6 @@ class Trial:
     lens: str
     take: Take
     metrics: Mapping[str, Callable[..., float]]
-
-
-def value_of(name: str) -> Take:
-    """Take a field as it is."""
-    return lambda values: values.get(name)
 
 
 def three_classes(values: Values) -> str | None:
@@ -70,11 +67,12 @@ def mean_dimension(values: Values) -> float | None:
 
 _CLASSES = {"accuracy": accuracy, "macro_f1": macro_f1}
 _DISTANCE = {"mae": mean_distance}
-_SENTIMENT = ("newsmtsc", "sentfin")
 TRIALS = (
     Trial("editorial.category", ("allsides",), "editorial", value_of("category"), _CLASSES),
-    Trial("editorial.sentiment", _SENTIMENT, "editorial", three_classes, _CLASSES),
-    Trial("editorial.sentiment 1-10", _SENTIMENT, "editorial", value_of("sentiment"), _DISTANCE),
+    Trial("editorial.sentiment", SENTIMENT_CORPORA, "editorial", three_classes, _CLASSES),
+    Trial(
+        "editorial.sentiment 1-10", SENTIMENT_CORPORA, "editorial", value_of("sentiment"), _DISTANCE
+    ),
     Trial("editorial.biased", ("babe",), "editorial", value_of("biased"), _CLASSES),
     Trial(
         "editorial.bias_scale",
@@ -83,7 +81,7 @@ TRIALS = (
         value_of("bias_scale"),
         {"mae": mean_distance, "spearman": rank_correlation},
     ),
-    Trial("newsletter.sentiment", _SENTIMENT, "newsletter", value_of("sentiment"), _CLASSES),
+    Trial("newsletter.sentiment", SENTIMENT_CORPORA, "newsletter", value_of("sentiment"), _CLASSES),
     Trial(
         "ai_industry.relevance_score",
         ("newsletter",),
@@ -101,95 +99,108 @@ TRIALS = (
 )
 
 
+@dataclass(frozen=True)
+class Evaluation:
+    """What the held-out rows say of a build."""
+
+    scores: Mapping[str, Any]
+    reliability: Sequence[Reliability]
+    """Of every calibrated field, then of `category` on news of other kinds."""
+
+    def facts(self) -> dict[str, Any]:
+        """Give what build.json says of it."""
+        calibration: dict[str, dict[str, Any]] = {}
+        for found in self.reliability:
+            if found.fitted_here:
+                lens, field = found.name.split(".")
+                calibration.setdefault(lens, {})[field] = found.calibration.model_dump(mode="json")
+        return {
+            "scores": dict(self.scores),
+            "calibration": calibration,
+            "reliability": {found.name: found.as_dict() for found in self.reliability},
+        }
+
+
 def evaluate_build(
     folder: Path, dataset: Dataset, lenses: Mapping[str, Lens], data: Path
-) -> dict[str, Any]:
-    """Score every trial on held-out rows, and category on news of another kind."""
-    with Analyst(load_build(folder), InferenceSettings()) as analyst:
-        scores = {trial.name: run_trial(trial, dataset.test, lenses, analyst) for trial in TRIALS}
-        for trial, rows in (
-            (
-                replace(TRIALS[0], name="editorial.category, years of the training rows"),
-                dataset.dev,
-            ),
-            (
-                replace(TRIALS[0], name="editorial.category on inshorts", corpora=("inshorts",)),
-                list(read_inshorts(data)),
-            ),
-        ):
-            scores[trial.name] = run_trial(trial, rows, lenses, analyst)
-    return {name: score for name, score in scores.items() if score}
+) -> Evaluation:
+    """Score every trial on held-out rows and calibrate every subject, from the raw shares."""
+    other_news = (
+        OtherNews(f"{CATEGORY.name}, years of the training rows", CATEGORY.corpora, dataset.dev),
+        OtherNews(f"{CATEGORY.name} on inshorts", ("inshorts",), tuple(read_inshorts(data))),
+    )
+    with Analyst(_uncalibrated(load_build(folder)), InferenceSettings()) as analyst:
+        reader = RowReader(analyst, lenses)
+        scores = {trial.name: run_trial(trial, dataset.test, reader) for trial in TRIALS}
+        for news in other_news:
+            trial = replace(TRIALS[0], name=news.name, corpora=news.corpora)
+            scores[trial.name] = run_trial(trial, news.rows, reader)
+        reliability = list(calibrate_subjects(SUBJECTS, dataset.test, reader))
+        reliability += look_elsewhere(reliability, other_news, reader)
+    return Evaluation({name: score for name, score in scores.items() if score}, reliability)
 
 
-def run_trial(
-    trial: Trial, rows: Iterable[LabelledArticle], lenses: Mapping[str, Lens], analyst: Analyst
-) -> dict[str, Any]:
+def run_trial(trial: Trial, rows: Iterable[LabelledArticle], reader: RowReader) -> dict[str, Any]:
     """Read the trial's rows and measure; empty where there are none."""
-    suited = [
-        row
-        for row in rows
-        if row.corpus in trial.corpora
-        and row.lens == trial.lens
-        and trial.take(row.values) is not None
-    ]
-    chosen = random.Random(0).sample(suited, min(LIMIT, len(suited)))
+    chosen = choose_rows(rows, trial.corpora, trial.lens, trial.take)
     if not chosen:
         return {}
-    answers = read_rows(chosen, lenses, analyst)
     gold = [trial.take(row.values) for row in chosen]
-    predicted = [trial.take(answers[row.key]) for row in chosen]
+    predicted = [trial.take(values) for values in reader.values(chosen)]
     return {
         name: measure(metric, gold, predicted).as_dict() for name, metric in trial.metrics.items()
     }
 
 
-def read_rows(
-    rows: Sequence[LabelledArticle], lenses: Mapping[str, Lens], analyst: Analyst
-) -> dict[str, dict[str, Any]]:
-    """Let the build read the rows; give the values of each."""
-    requests = (Request(row.key, row.title, row.text, lenses[row.lens]) for row in rows)
-    found: dict[str, dict[str, Any]] = {}
-    for request, completion in analyst.analyse(requests):
-        contract, context = request.lens.contract, ParseContext()
-        found[str(request.key)] = {
-            name: contract.field(name).parse(reading.text, context).value
-            for name, reading in completion.readings.items()
-        }
-    return found
+def record_evaluation(folder: Path, evaluation: Evaluation, dataset: Dataset) -> None:
+    """Write the evaluation into build.json, and beside it the plot and a starter's card."""
+    path = folder / MANIFEST_FILE
+    manifest = {**json.loads(path.read_text(encoding="utf-8")), **evaluation.facts()}
+    text = json.dumps(manifest, indent=2, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")
+    plotted = [found for found in evaluation.reliability if found.fitted_here]
+    if plotted:
+        (folder / PLOT_FILE).write_text(draw_reliability(plotted), encoding="utf-8")
+    else:
+        (folder / PLOT_FILE).unlink(missing_ok=True)
+    if "recipe" in manifest and "training" in manifest:
+        write_card(folder / CARD_FILE, manifest, dataset)
 
 
-def read_inshorts(data: Path) -> Iterable[LabelledArticle]:
-    """Give 60-word news with one topic that a category means too. Never trained on."""
-    path = data / "topics" / "inshorts.jsonl.gz"
-    if not path.exists():
-        return
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
-        for row in map(json.loads, lines):
-            category = _INSHORTS.get(row["label"])
-            if category:
-                yield LabelledArticle(
-                    corpus="inshorts",
-                    key=row["id"],
-                    title=row["title"],
-                    text=row["text"],
-                    lens="editorial",
-                    values={"category": category},
-                    group=row["id"],
-                )
+def check_dataset(folder: Path, dataset: Dataset) -> None:
+    """Refuse rows that the build may have been trained on."""
+    trained_on = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8")).get("dataset")
+    if trained_on not in (None, dataset.digest):
+        raise ConfigError(
+            f"{folder}: trained on dataset {trained_on}, this folder and seed give "
+            f"{dataset.digest}: rows held out here may have been trained on"
+        )
 
 
-def main() -> None:
-    """Evaluate a build folder on the held-out rows of a data folder; print the scores."""
+def _uncalibrated(build: Build) -> Build:
+    return replace(build, manifest=build.manifest.model_copy(update={"calibration": {}}))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Evaluate a build on the held-out rows of a data folder; give the exit code."""
     parser = argparse.ArgumentParser(prog="python -m training.evaluate", description=__doc__)
     parser.add_argument("--build", type=Path, default=Path("models/starter"))
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--data", type=Path, required=True, help="folder with the corpora")
     parser.add_argument("--lenses", type=Path, default=Path("lenses"))
     parser.add_argument("--seed", type=int, default=7, help="of the split, as in the recipe")
-    given = parser.parse_args()
-    dataset = build_dataset(given.data, given.seed)
-    scores = evaluate_build(given.build, dataset, load_lenses(given.lenses), given.data)
-    sys.stdout.write(json.dumps(scores, indent=2) + "\n")
+    given = parser.parse_args(arguments)
+    try:
+        load_build(given.build)
+        dataset = build_dataset(given.data, given.seed)
+        check_dataset(given.build, dataset)
+        evaluation = evaluate_build(given.build, dataset, load_lenses(given.lenses), given.data)
+    except (NewsmillError, FileNotFoundError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    record_evaluation(given.build, evaluation, dataset)
+    sys.stdout.write(json.dumps(evaluation.facts(), indent=2) + "\n")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

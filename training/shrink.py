@@ -54,6 +54,8 @@ def make_build(like: Build, source: Path, folder: Path, recipe: str) -> Build:
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "export": recipe,
         "scores": {},
+        "calibration": {},
+        "reliability": {},
     }
     text = json.dumps(facts, indent=2, ensure_ascii=False)
     (folder / MANIFEST_FILE).write_text(text + "\n", encoding="utf-8")

@@ -20,10 +20,9 @@ from inference.vocabulary import Vocabulary, open_vocabulary
 from schemas.errors import ConfigError, NewsmillError
 from schemas.fields.base import ScoreOptions, ScoreSet
 from schemas.lens import Lens, load_lenses
-from training.card import write_card
 from training.dataset import Dataset, build_dataset
 from training.embeddings import EMBEDDING_DEVIATION, count_neighbours, factorise
-from training.evaluate import evaluate_build
+from training.evaluate import evaluate_build, record_evaluation
 from training.examples import ExampleWriter
 from training.export import build_facts, quantise, write_build, write_gguf
 from training.loop import Loop, LoopPlan, LoopState
@@ -167,11 +166,9 @@ def run(data: Path, lenses: Path, recipe: Recipe, out: Path, work: Path) -> None
     target = export(shop, model, pieces, out)
     facts = build_facts(recipe, shop.lenses, shop.dataset.digest, count_parameters(model))
     facts["training"] = {"pretrain": vars(pretrained), "sft": vars(tuned)}
-    now = datetime.now(UTC)
-    write_build(out, target, created=now, facts=facts)
-    facts["scores"] = evaluate_build(out, shop.dataset, shop.lenses, data)
-    manifest = write_build(out, target, created=now, facts=facts)
-    write_card(out / "README.md", manifest, shop.dataset)
+    write_build(out, target, created=datetime.now(UTC), facts=facts)
+    evaluation = evaluate_build(out, shop.dataset, shop.lenses, data)
+    record_evaluation(out, evaluation, shop.dataset)
     _console.print(f"{target}: {target.stat().st_size / 1e6:.1f} MB")
 
 

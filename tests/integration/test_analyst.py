@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings as hypothesis_settings, stra
 
 from inference.analyst import Analyst, Request
 from inference.builds import Build, KnownContract
+from inference.calibration import Monotone, Temperature, calibrate
 from inference.decoder import SKIPPED, UNKNOWN
 from schemas.analyses import rebuild
 from schemas.completions import Completion
@@ -183,6 +184,35 @@ def test_cost_is_counted(analyst: Analyst, lenses: dict[str, Lens]) -> None:
 
 def with_manifest(build: Build, **changes: object) -> Build:
     return Build(build.folder, build.manifest.model_copy(update=changes))
+
+
+def test_calibrated_build_writes_the_same_stream_with_other_confidences(
+    starter_build: Build, lenses: dict[str, Lens]
+) -> None:
+    calibration: dict[str, dict[str, Temperature | Monotone]] = {
+        "editorial": {
+            "sentiment": Temperature(temperature=2.5, rows=100),
+            "summary": Monotone(points=((0.0, 0.2), (1.0, 0.3)), rows=100),
+        }
+    }
+    raw_build = with_manifest(starter_build, calibration={})
+    build = with_manifest(starter_build, calibration=calibration)
+    chosen = [lenses["editorial"], lenses["newsletter"]]
+    with (
+        Analyst(raw_build, InferenceSettings(sequences=SEQUENCES)) as raw_analyst,
+        Analyst(build, InferenceSettings(sequences=SEQUENCES)) as analyst,
+    ):
+        raw = {r.key: c for r, c in raw_analyst.analyse(requests(range(5), chosen))}
+        for request, completion in analyst.analyse(requests(range(5), chosen)):
+            check(completion, request.lens, request.title, request.text)
+            before = raw[request.key]
+            assert completion.stream == before.stream
+            of_lens = calibration.get(request.lens.name, {})
+            for name, reading in completion.readings.items():
+                assert reading == calibrate(before.readings[name], of_lens.get(name))
+                assert reading.calibrated == (name in of_lens)
+                if name in of_lens:
+                    assert reading.confidence != before.readings[name].confidence
 
 
 def test_field_that_the_build_does_not_know_is_left_out_and_says_so(

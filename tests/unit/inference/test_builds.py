@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from inference.builds import list_builds, load_build, resolve_build, verify_build
+from inference.builds import Manifest, list_builds, load_build, resolve_build, verify_build
+from inference.calibration import Temperature
 from schemas.contract import Contract
 from schemas.errors import ConfigError
 from schemas.fields import FlagField, ScaleField
@@ -79,6 +80,39 @@ def test_build_that_cannot_be_used_is_refused_in_one_line(
     with pytest.raises(ConfigError, match=message) as caught:
         load_build(folder)
     assert "\n" not in str(caught.value)
+
+
+def calibrate_tone(**calibration: Any) -> dict[str, Any]:
+    return {"calibration": {"press": {"tone": calibration}}}
+
+
+@pytest.mark.parametrize(
+    ("calibration", "message"),
+    [
+        ({"method": "temperature", "temperature": 0, "rows": 9}, "greater than or equal to 0.05"),
+        ({"method": "temperature", "temperature": float("nan"), "rows": 9}, "finite number"),
+        ({"method": "temperature", "rows": 9}, r"\.temperature: Field required"),
+        ({"method": "isotonic", "points": [[0.5, 0.4], [0.4, 0.6]], "rows": 9}, "must rise"),
+        ({"method": "guess"}, "'guess'.*does not match any of the expected tags"),
+        ({}, "Unable to extract tag"),
+    ],
+)
+def test_calibration_that_cannot_be_used_is_refused_in_one_line(
+    tmp_path: Path, calibration: dict[str, Any], message: str
+) -> None:
+    folder = make_build(tmp_path / "bad", **calibrate_tone(**calibration))
+    with pytest.raises(
+        ConfigError, match=rf"build\.json: calibration\.press\.tone.*{message}"
+    ) as caught:
+        load_build(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_calibration_is_read_from_the_manifest(tmp_path: Path) -> None:
+    given = calibrate_tone(method="temperature", temperature=1.7, rows=120)
+    manifest = load_build(make_build(tmp_path / "good", **given)).manifest
+    assert manifest.calibration["press"]["tone"] == Temperature(temperature=1.7, rows=120)
+    assert Manifest.model_validate_json(manifest.model_dump_json()) == manifest
 
 
 def test_manifest_that_is_no_json_is_refused(tmp_path: Path) -> None:

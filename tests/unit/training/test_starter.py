@@ -7,10 +7,12 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 import yaml
 
+from inference.builds import load_build
 from schemas.lens import Lens
 from tests.paths import ROOT
 from training.recipe import RECIPES, Recipe, RecipeError
@@ -87,3 +89,28 @@ def test_shipped_build_clearly_beats_the_baseline(shipped: dict[str, Any], field
 def test_shipped_recipe_is_the_one_in_the_manifest(shipped: dict[str, Any]) -> None:
     recipe = Recipe.load(RECIPES / "starter.yaml")
     assert recipe.model_dump(mode="json") == shipped["recipe"]
+
+
+def test_shipped_build_is_calibrated_where_its_lenses_have_labels_and_shows_it(
+    shipped: dict[str, Any], lenses: Mapping[str, Lens]
+) -> None:
+    manifest = load_build(STARTER).manifest
+    assert {"category", "sentiment", "biased", "bias_scale"} <= set(
+        manifest.calibration["editorial"]
+    )
+    card = (STARTER / "README.md").read_text()
+    for lens, fields in manifest.calibration.items():
+        for field in fields:
+            assert lenses[lens].contract.field(field).name == field
+            assert shipped["reliability"][f"{lens}.{field}"]["rows"] > 0
+            assert f"| {lens}.{field} | temperature" in card
+    drawn = ElementTree.parse(STARTER / "reliability.svg").getroot()
+    panels = [text for text in drawn.itertext() if text.startswith("error ")]
+    assert len(panels) == sum(map(len, manifest.calibration.values()))
+
+
+@pytest.mark.parametrize("field", ["editorial.category", "editorial.bias_scale"])
+def test_shipped_calibration_lessens_the_error_clearly(shipped: dict[str, Any], field: str) -> None:
+    found = shipped["reliability"][field]
+    assert found["after"]["ece"]["value"] < found["before"]["ece"]["value"]
+    assert found["after"]["nll"]["ci95"][1] < found["before"]["nll"]["value"]
