@@ -53,6 +53,12 @@ news of another kind (India, 60 words, much film and cricket) that nothing was t
 No text and no group lies on both sides; the build of the dataset fails if one does. One earlier
 run was scored on these rows before the recipe's mixture and length were settled.
 
+## Gates
+
+Whether reading may stop after an article's lead, found on held-out labels by `training/gating.py`:
+
+{gates}
+
 ## Data
 
 | corpus | used for | licence | train texts | held out |
@@ -98,6 +104,7 @@ def write_card(path: Path, manifest: Mapping[str, Any], dataset: Dataset) -> Non
         sft_minutes=training["sft"]["elapsed_s"] / 60,
         sft_tokens=training["sft"]["tokens"] / 1e6,
         scores="\n".join(_score_lines(manifest["scores"])),
+        gates="\n".join(_gate_lines(manifest.get("gate_trials", {}))),
         data="\n".join(_data_lines(dataset)),
         **shape,
     )
@@ -111,6 +118,11 @@ def _score_lines(scores: Mapping[str, Any]) -> list[str]:
         for field, measures in scores.items()
         for name, score in measures.items()
     ]
+
+
+def _gate_lines(trials: Mapping[str, str]) -> list[str]:
+    lines = [f"- `{lens}`: {verdict}." for lens, verdict in trials.items()]
+    return lines or ["- not calibrated: every article is read in full."]
 
 
 def _data_lines(dataset: Dataset) -> list[str]:

@@ -26,6 +26,7 @@ from training.embeddings import EMBEDDING_DEVIATION, count_neighbours, factorise
 from training.evaluate import evaluate_build
 from training.examples import ExampleWriter
 from training.export import build_facts, quantise, write_build, write_gguf
+from training.gating import calibrate_build, describe
 from training.loop import Loop, LoopPlan, LoopState
 from training.model import build_model, count_parameters, model_config
 from training.pieces import PieceTable
@@ -170,6 +171,7 @@ def run(data: Path, lenses: Path, recipe: Recipe, out: Path, work: Path) -> None
     now = datetime.now(UTC)
     write_build(out, target, created=now, facts=facts)
     facts["scores"] = evaluate_build(out, shop.dataset, shop.lenses, data)
+    facts |= describe(calibrate_build(out, shop.dataset, shop.lenses.values()))
     manifest = write_build(out, target, created=now, facts=facts)
     write_card(out / "README.md", manifest, shop.dataset)
     _console.print(f"{target}: {target.stat().st_size / 1e6:.1f} MB")
