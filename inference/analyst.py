@@ -18,9 +18,11 @@ from inference.builds import Build, verify_build
 from inference.cpu import usable_cores
 from inference.decoder import Answer, Decoder, Plan, assemble
 from inference.engine import Engine, EngineShape
+from inference.progressive import Checkpoint, choose_lead, make_checkpoint
 from inference.prompt import Prompt, Segment, compose_prompt, render_question
 from inference.tape import Decoding
 from schemas.completions import Completion
+from schemas.gate import Gate
 from schemas.lens import Lens
 from schemas.settings import InferenceSettings
 
@@ -41,6 +43,15 @@ class Request:
 
 
 @dataclass(frozen=True)
+class _Task:
+    """What a lens asks of this build, whatever the article."""
+
+    plan: Plan
+    question: list[Segment]
+    checkpoint: Checkpoint | None
+
+
+@dataclass(frozen=True)
 class _Read:
     """What one decoding gives back."""
 
@@ -57,6 +68,8 @@ class Analyst:
     def __init__(self, build: Build, settings: InferenceSettings) -> None:
         verify_build(build)
         self.build = build
+        self._settings = settings
+        self._lead_tokens = choose_lead(build, settings)
         self._budget = settings.budget_tokens or build.manifest.budget_tokens
         self._slot_tokens = _slot_tokens(build, self._budget)
         shape = EngineShape(
@@ -71,7 +84,7 @@ class Analyst:
         except BaseException:
             self._engine.close()
             raise
-        self._plans: dict[tuple[str, int, str], tuple[Plan, list[Segment]]] = {}
+        self._tasks: dict[tuple[str, int, str, Gate | None], _Task] = {}
 
     def analyse(
         self, requests: Iterable[Request]
@@ -104,29 +117,40 @@ class Analyst:
         """Read one article: a coroutine that the batch drives."""
         start = time.perf_counter()
         lens = request.lens
-        plan, question = self._plan(lens)
+        task = self._plan(lens)
+        plan = task.plan
         if not plan.asked:
-            return _Read(request, None, assemble(lens, {}, plan.left_out, 0), 0.0)
+            return _Read(request, None, assemble(lens, {}, plan.left_out, 0, 0), 0.0)
         prompt = compose_prompt(
             request.title,
             request.text,
-            question,
+            task.question,
             style=self.build.style,
             encoder=self._engine.vocabulary,
             budget_tokens=self._budget,
             room=self._slot_tokens - plan.reserve,
+            lead_tokens=self._lead_tokens,
         )
         read_s = time.perf_counter() - start
         room = self._slot_tokens - prompt.tokens
-        answer = yield from self._decoder.decode(prompt, lens, plan, room=room)
+        answer = yield from self._decoder.decode(
+            prompt, lens, plan, room=room, checkpoint=task.checkpoint
+        )
         return _Read(request, prompt, answer, read_s)
 
-    def _plan(self, lens: Lens) -> tuple[Plan, list[Segment]]:
-        key = (lens.name, lens.version, lens.contract.version)
-        if key not in self._plans:
+    def _plan(self, lens: Lens) -> _Task:
+        # A gate is not in the contract, so it has to be in the key beside its version.
+        key = (lens.name, lens.version, lens.contract.version, lens.gate)
+        if key not in self._tasks:
             plan = self._decoder.plan(lens)
-            self._plans[key] = plan, render_question(lens, plan.asked, self.build.style)
-        return self._plans[key]
+            self._tasks[key] = _Task(
+                plan,
+                render_question(lens, plan.asked, self.build.style),
+                make_checkpoint(
+                    self.build, lens, plan.asked, self._settings, self._engine.vocabulary
+                ),
+            )
+        return self._tasks[key]
 
     def _complete(self, read: _Read, cost: Cost) -> Completion:
         lens, answer, prompt = read.request.lens, read.answer, read.prompt
@@ -141,7 +165,7 @@ class Analyst:
             build=self.build.name,
             stream=answer.stream,
             readings=answer.readings,
-            prompt_tokens=prompt.tokens if prompt else 0,
+            prompt_tokens=answer.prompt_tokens,
             completion_tokens=answer.tokens,
             timings_ms={name: round(1000 * max(spent, 0.0), 3) for name, spent in phases.items()},
             cpu_s=round(cost.cpu_s, 6),

@@ -16,6 +16,7 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from inference.engine import Engine
+from inference.openings import Openings
 from inference.tape import Decoding, Logits, Step
 
 T = TypeVar("T")
@@ -48,8 +49,6 @@ class _Slot(Generic[T]):
     """Asked for, not yet begun."""
     pending: deque[int] = field(default_factory=deque)
     listens: bool = False
-    opening: tuple[int, ...] = ()
-    """The sequence's first step, which another decoding may share; it outlives the decoding."""
     cost: Cost = field(default_factory=Cost)
 
 
@@ -58,6 +57,7 @@ class Batch(Generic[T]):
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._openings = Openings(engine)
         self._slots: list[_Slot[T]] = [_Slot(number) for number in range(engine.shape.slots)]
 
     def run(self, decodings: Iterable[Decoding[T]]) -> Generator[tuple[T, Cost], None, None]:
@@ -86,30 +86,16 @@ class Batch(Generic[T]):
                 yield end.value, start.charge(Cost(), "prefill_s")
                 continue
             slot = self._place(step)
-            slot.decoding, slot.cost = decoding, start.charge(Cost(), "prefill_s")
-            yield from self._open(slot, step)
+            slot.decoding, slot.step = decoding, step
+            slot.cost = start.charge(Cost(), "prefill_s")
+            self._openings.begin(slot.number)
+            yield from self._take_step(slot)
 
     def _place(self, step: Step) -> _Slot[T]:
         """Choose a free slot, best one that still holds the first step of this decoding."""
-        free = [slot for slot in self._slots if slot.decoding is None]
-        return next((slot for slot in free if self._holds(slot, step)), free[0])
-
-    def _open(self, slot: _Slot[T], step: Step) -> Iterator[tuple[T, Cost]]:
-        """Take the first step, or copy it from a slot that has taken the same."""
-        watch = _Stopwatch()
-        twin = next((other for other in self._slots if self._holds(other, step)), None)
-        if twin is None or step.listen:
-            self._engine.trim(slot.number, 0)
-            slot.opening = () if step.listen else step.tokens
-            slot.step = step
-        else:
-            if twin is not slot and not self._holds(slot, step):
-                self._engine.copy(twin.number, slot.number, len(step.tokens))
-            self._engine.trim(slot.number, len(step.tokens))
-            slot.opening = step.tokens
-            watch.charge(slot.cost, "prefill_s")
-            yield from self._send(slot, _NO_LOGITS)
-        yield from self._take_step(slot)
+        free = [slot.number for slot in self._slots if slot.decoding is None]
+        found = self._openings.find(free, step)
+        return self._slots[free[0] if found is None else found]
 
     def _advance(self, active: Sequence[_Slot[T]]) -> Iterator[tuple[T, Cost]]:
         """Append one token to every active slot, and let those go on that waited for it."""
@@ -141,23 +127,27 @@ class Batch(Generic[T]):
         """Begin the step that was asked for; long ones are computed now, one after the other."""
         while (step := slot.step) is not None:
             slot.step = None
-            if step.drop:
-                self._engine.trim(slot.number, self._engine.lengths[slot.number] - step.drop)
-            if len(step.tokens) < PREFILL_FROM:
-                slot.pending, slot.listens = deque(step.tokens), step.listen
-                return
             watch = _Stopwatch()
-            row = self._engine.prefill(slot.number, step.tokens, listen=step.listen)
+            row = None
+            if not self._share(slot, step):
+                if len(step.tokens) < PREFILL_FROM:
+                    slot.pending, slot.listens = deque(step.tokens), step.listen
+                    return
+                row = self._engine.prefill(slot.number, step.tokens, listen=step.listen)
             watch.charge(slot.cost, "prefill_s")
             yield from self._send(slot, _NO_LOGITS if row is None else row)
 
-    def _holds(self, slot: _Slot[T], step: Step) -> bool:
-        return (
-            bool(slot.opening)
-            and slot.opening == step.tokens
-            and slot.step is None
-            and self._engine.lengths[slot.number] >= len(slot.opening)
-        )
+    def _share(self, slot: _Slot[T], step: Step) -> bool:
+        """Take a step of the opening that is there already; else make the slot ready for it."""
+        opens = self._openings.is_next(slot.number, step)
+        if opens and self._openings.take(slot.number, step.tokens):
+            return True
+        self._openings.settle(slot.number)
+        if step.drop:
+            self._engine.trim(slot.number, self._engine.lengths[slot.number] - step.drop)
+        if opens:
+            self._openings.add(slot.number, step.tokens)
+        return False
 
     def _abandon(self) -> None:
         for slot in self._slots:

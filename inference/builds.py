@@ -11,9 +11,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field as Attribute, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field as Attribute,
+    ValidationError,
+    field_validator,
+)
 
 from inference.calibration import Calibration
+from inference.gates import BuildGate
 from inference.prompt import PromptStyle
 from schemas.contract import Contract
 from schemas.errors import ConfigError
@@ -61,10 +68,20 @@ class Manifest(BaseModel):
     """Lens → contract that it was trained on; None: an instruct model that takes any."""
     budget_tokens: int = Attribute(default=500, ge=32)
     """Tokens of an article that it was trained to read."""
+    gates: dict[str, BuildGate] = {}
+    """Lens → the gate at which it may stop reading; what is absent is always read in full."""
     licence: str = "unknown"
     scores: dict[str, Any] = {}
     calibration: dict[str, dict[str, Calibration]] = {}
     """Lens → field → how its confidence is calibrated; what is absent keeps the model's shares."""
+
+    @field_validator("gates")
+    @classmethod
+    def _check_leads(cls, gates: dict[str, BuildGate]) -> dict[str, BuildGate]:
+        # Lenses share what is read of an article, so it is divided in one place for all of them.
+        if len({gate.lead_tokens for gate in gates.values()}) > 1:
+            raise ValueError("the gates of a build need the same lead_tokens; calibrate them anew")
+        return gates
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from inference.builds import Build
 from inference.fieldreader import FieldReader, Place
+from inference.progressive import Checkpoint, Verdict, ask_gate
 from inference.prompt import Prompt
 from inference.spelling import Spelling
 from inference.tape import Decoding, OutOfRoomError, Step, Tape
@@ -51,6 +52,8 @@ class Answer:
     """Of every asked field of the contract, in its order."""
     left_out: tuple[str, ...]
     tokens: int
+    prompt_tokens: int
+    """Tokens read: of the article, or of its lead alone, and of all that was asked."""
 
 
 class Decoder:
@@ -75,17 +78,32 @@ class Decoder:
         reserve = sum(self._expect_tokens(lens.contract.field(name)) for name in asked)
         return Plan(asked, left_out, reserve)
 
-    def decode(self, prompt: Prompt, lens: Lens, plan: Plan, *, room: int) -> Decoding[Answer]:
-        """Decode one answer of at most `room` tokens."""
+    def decode(
+        self,
+        prompt: Prompt,
+        lens: Lens,
+        plan: Plan,
+        *,
+        room: int,
+        checkpoint: Checkpoint | None = None,
+    ) -> Decoding[Answer]:
+        """Decode one answer of at most `room` tokens; with a checkpoint it may end at the gate."""
         readings: dict[str, FieldReading] = {}
         left_out = dict(plan.left_out)
-        yield Step(prompt.article, listen=False)
+        read = prompt.tokens
+        if checkpoint is not None and prompt.lead:
+            verdict = yield from ask_gate(prompt, checkpoint, self._spelling, room=room)
+            if verdict is not None:
+                return stop(lens, plan, prompt, checkpoint, verdict)
+            read += len(checkpoint.question)
+        else:
+            yield from _read_article(prompt)
         tape = Tape((yield Step(prompt.question)), room)
         try:
             yield from self._read_fields(tape, prompt, lens, plan.asked, readings)
         except OutOfRoomError:
             left_out |= {name: NO_ROOM for name in plan.asked if name not in readings}
-        return assemble(lens, readings, left_out, len(tape))
+        return assemble(lens, readings, left_out, len(tape), read)
 
     def _read_fields(
         self,
@@ -124,8 +142,22 @@ class Decoder:
         return items * _TOKENS_PER_OPTION + closing
 
 
+def stop(
+    lens: Lens, plan: Plan, prompt: Prompt, checkpoint: Checkpoint, verdict: Verdict
+) -> Answer:
+    """Answer the gate field alone; every other field that was to be asked says why it is empty."""
+    gate = checkpoint.field.name
+    left_out = {name: verdict.note for name in plan.asked if name != gate} | dict(plan.left_out)
+    read = prompt.lead_tokens + len(checkpoint.question)
+    return assemble(lens, {gate: verdict.reading}, left_out, verdict.tokens, read)
+
+
 def assemble(
-    lens: Lens, readings: Mapping[str, FieldReading], left_out: Mapping[str, str], tokens: int
+    lens: Lens,
+    readings: Mapping[str, FieldReading],
+    left_out: Mapping[str, str],
+    tokens: int,
+    prompt_tokens: int,
 ) -> Answer:
     """Put readings together in contract order; a field left out is empty and says why."""
     complete = {
@@ -135,4 +167,11 @@ def assemble(
     }
     stream = DELIMITER.join(reading.text for reading in complete.values())
     missing = tuple(name for name in complete if name not in readings)
-    return Answer(stream, complete, missing, tokens)
+    return Answer(stream, complete, missing, tokens, prompt_tokens)
+
+
+def _read_article(prompt: Prompt) -> Decoding[None]:
+    """Send the article in the pieces in which every lens reads it, so that they can share them."""
+    if prompt.lead:
+        yield Step(prompt.lead, listen=False)
+    yield Step(prompt.rest, listen=False)

@@ -1,7 +1,8 @@
 """Writes the prompt: the article first, the lens last, text by others never trusted.
 
 The same function writes prompts for training and for serving, byte for byte. A prompt is a list of
-segments; only trusted ones may hold control tokens. Knows nothing about decoding.
+segments; only trusted ones may hold control tokens. Where a lead is asked for, the article's tokens
+are divided after a sentence: the prompt is the same, in two pieces. Knows nothing about decoding.
 
     <bos><start_of_turn>user⏎ TITLE ⏎ <s1> SENTENCE <s2> SENTENCE … ⏎      article, shared by lenses
     LENS: FIELD ||| FIELD …<end_of_turn>⏎<start_of_turn>model⏎             question
@@ -23,6 +24,14 @@ from schemas.lens import Lens
 _OPEN = "<bos><start_of_turn>user\n"
 _CLOSE = f"{END_OF_TURN}\n<start_of_turn>model\n"
 _LEAST_BUDGET = 16
+
+LEAST_PIECE = 64
+"""Tokens of each piece of a divided article.
+
+llama.cpp computes attention in tiles of 64 tokens, and otherwise for fewer. With both pieces as
+long as that, the starter's logits are the same as in one piece, bit for bit. With a shorter one,
+one value in eighty was another (5,200 values of 800 answers, Q8_0, flash attention).
+"""
 
 
 @dataclass(frozen=True)
@@ -54,10 +63,22 @@ class Prompt:
     """As they are numbered in the prompt, from 1."""
     digest: str
     """16 hex digits over the text."""
+    lead_tokens: int = 0
+    """How many of the article's tokens are its lead; 0: it is read in one piece."""
 
     @property
     def tokens(self) -> int:
         return len(self.article) + len(self.question)
+
+    @property
+    def lead(self) -> tuple[int, ...]:
+        """Title and first sentences; empty where the article is read in one piece."""
+        return self.article[: self.lead_tokens]
+
+    @property
+    def rest(self) -> tuple[int, ...]:
+        """The article after its lead."""
+        return self.article[self.lead_tokens :]
 
 
 def compose_prompt(
@@ -69,8 +90,11 @@ def compose_prompt(
     encoder: Encoder,
     budget_tokens: int,
     room: int,
+    lead_tokens: int = 0,
 ) -> Prompt:
     """Read an article within its budget and write the whole prompt in at most `room` tokens.
+
+    With `lead_tokens`, say where the lead ends that has at most so many.
 
     The budget is an estimate. Where a text takes far more tokens (a script that the vocabulary
     does not know), it is read shorter until the prompt fits.
@@ -85,7 +109,8 @@ def compose_prompt(
         excess = len(article) + len(asked) - room
         if excess <= 0:
             digest = _digest([*segments, *question])
-            return Prompt(tuple(article), tuple(asked), reading, sentences, digest)
+            lead = measure_lead(article, reading, sentences, style, encoder, lead_tokens)
+            return Prompt(tuple(article), tuple(asked), reading, sentences, digest, lead)
         if budget > _LEAST_BUDGET:
             shrunk = budget * max(len(article) - excess, 0) // len(article)
             budget = max(_LEAST_BUDGET, min(shrunk, budget - 8))
@@ -108,13 +133,47 @@ def number_sentences(reading: Reading) -> tuple[str, ...]:
 
 def render_article(reading: Reading, sentences: Sequence[str], style: PromptStyle) -> list[Segment]:
     """Write the part of the prompt that all lenses share."""
+    return [*_open_article(reading, sentences, style), *close_article(style)]
+
+
+def close_article(style: PromptStyle) -> list[Segment]:
+    """Write what stands between the last sentence and the question."""
+    return [Segment("\n", True)] * (1 if style.chat == "starter" else 2)
+
+
+def _open_article(reading: Reading, sentences: Sequence[str], style: PromptStyle) -> list[Segment]:
+    """Write title and sentences, and nothing that would say that no more are to come."""
     segments = [Segment(_OPEN, True), Segment(reading.title, False), Segment("\n", True)]
     if style.chat == "starter":
         for number, sentence in enumerate(sentences, start=1):
             segments += [Segment(f"<s{number}>", True), Segment(f" {sentence}", False)]
-    else:
-        segments += [Segment("\n", True), Segment(" ".join(sentences), False), Segment("\n", True)]
-    return [*segments, Segment("\n", True)]
+        return segments
+    return [*segments, Segment("\n", True), Segment(" ".join(sentences), False)]
+
+
+def measure_lead(
+    article: Sequence[int],
+    reading: Reading,
+    sentences: Sequence[str],
+    style: PromptStyle,
+    encoder: Encoder,
+    most: int,
+) -> int:
+    """Count the tokens of title and first sentences, as many of these as fit into `most` tokens.
+
+    The lead is at most half of the article, so that a stop is worth the question before it. Its
+    tokens are the article's own, to the last one: a sentence at whose end the vocabulary joins what
+    stands on both sides is no place to divide at. 0 where the lead would be shorter than a piece
+    may be.
+    """
+    found, most = 0, min(most, len(article) // 2)
+    for count in range(len(sentences) if most else 0):
+        lead = encode_segments(_open_article(reading, sentences[:count], style), encoder)
+        if len(lead) > most:
+            break
+        if list(article[: len(lead)]) == lead:
+            found = len(lead)
+    return found if found >= LEAST_PIECE else 0
 
 
 def render_question(lens: Lens, fields: Sequence[str], style: PromptStyle) -> list[Segment]:

@@ -52,6 +52,11 @@ class Tape:
     def __len__(self) -> int:
         return len(self._tokens)
 
+    @property
+    def on_sequence(self) -> int:
+        """Tokens that the sequence holds after the prompt, those that are only tried included."""
+        return self._sent + self._tried
+
     def force(self, tokens: Sequence[int]) -> None:
         """Decide the next tokens. They are sent with the next step."""
         if len(self._tokens) + len(tokens) > self._room:

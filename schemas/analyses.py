@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -15,7 +16,7 @@ from schemas.contract import DELIMITER, Contract
 from schemas.fields import ParseContext
 from schemas.lens import Lens
 from schemas.reconstruction import Rejection, reconstruct
-from schemas.scoring import Score, score
+from schemas.scoring import MIN_COVERAGE, Score, score
 
 NOT_ASKED = "the contract of that time did not ask for it"
 
@@ -57,7 +58,8 @@ def rebuild(completion: Completion, lens: Lens, context: ParseContext) -> Analys
         return Analysis(
             **made_by, status="rejected", values={}, confidences={}, notes={}, reason=result.reason
         )
-    worth = score(result.values, lens.scoring) if lens.scoring else Score(overall=None, tier=None)
+    stopped = completion.stopped
+    worth = _weigh(result.values, lens, is_stopped=stopped is not None)
     return Analysis(
         **made_by,
         status=result.status,
@@ -68,10 +70,17 @@ def rebuild(completion: Completion, lens: Lens, context: ParseContext) -> Analys
             if reading.confidence is not None and result.values.get(name) is not None
         },
         notes=result.notes,
-        reason="; ".join(worth.notes) or None,
+        reason="; ".join(note for note in (stopped, *worth.notes) if note) or None,
         score=worth.overall,
         tier=worth.tier,
     )
+
+
+def _weigh(values: Mapping[str, Any], lens: Lens, *, is_stopped: bool) -> Score:
+    """Score the values; where reading stopped at the gate, its field alone is enough."""
+    if lens.scoring is None:
+        return Score(overall=None, tier=None)
+    return score(values, lens.scoring, min_coverage=0.0 if is_stopped else MIN_COVERAGE)
 
 
 def realign(completion: Completion, contract: Contract) -> Completion:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
+STOPPED = "stopped at the gate"
+"""How the note of a field begins that was not read because the article was rejected before it."""
+
 
 class FieldReading(BaseModel):
     """How one field of a stream was decoded."""
@@ -36,13 +39,14 @@ class Completion(BaseModel):
     stream: str
     readings: dict[str, FieldReading]
     prompt_tokens: int
+    """Tokens read: of the article, or of its lead alone, and of all that was asked."""
     completion_tokens: int
     timings_ms: dict[str, float]
     """Wall-clock milliseconds of each phase, e.g. read, prefill, decode."""
     cpu_s: float
     """CPU seconds of the process that this article's share of the batch cost."""
     prompt_hash: str
-    """16 hex digits over the prompt's bytes."""
+    """16 hex digits over the prompt's bytes; over all of them where reading stopped at the gate."""
     left_out: tuple[str, ...] = ()
     """Fields that were not asked on purpose, or that the build does not know."""
 
@@ -51,3 +55,9 @@ class Completion(BaseModel):
         """The fields that were left out, each with the reason."""
         reasons = {name: reading.note for name, reading in self.readings.items()}
         return {name: reasons.get(name) or "left out" for name in self.left_out}
+
+    @property
+    def stopped(self) -> str | None:
+        """Why reading stopped at the gate; None where the article was read in full."""
+        notes = (reading.note or "" for reading in self.readings.values())
+        return next((note for note in notes if note.startswith(STOPPED)), None)

@@ -78,11 +78,13 @@ class Score(BaseModel):
     notes: tuple[str, ...] = ()
 
 
-def score(values: Mapping[str, Any], scoring: Scoring) -> Score:
+def score(
+    values: Mapping[str, Any], scoring: Scoring, *, min_coverage: float = MIN_COVERAGE
+) -> Score:
     """Weigh the readable values, apply the gatekeepers, find the tier.
 
     Fields without a value are left out and the other weights scaled up, as long as at least
-    `MIN_COVERAGE` of the weight is readable.
+    `min_coverage` of the weight is readable.
     """
     numbers = {
         name: number
@@ -91,7 +93,7 @@ def score(values: Mapping[str, Any], scoring: Scoring) -> Score:
     }
     coverage = sum(scoring.weights[name] for name in numbers)
     missing = [name for name in scoring.weights if name not in numbers]
-    if coverage < MIN_COVERAGE or coverage <= 0:
+    if coverage < min_coverage or coverage <= 0:
         return Score(overall=None, tier=None, notes=(f"not scored: no {', '.join(missing)}",))
     overall = sum(scoring.weights[name] * number for name, number in numbers.items()) / coverage
     notes = [f"scored without {', '.join(missing)}"] if missing else []

@@ -86,6 +86,10 @@ class InferenceSettings(Group):
     """Tokens of an article that the model reads; 0: what the build was trained with."""
     flash_attention: bool = True
     """Whether llama.cpp computes attention in tiles."""
+    progressive: bool = True
+    """Whether reading may stop after the lead, where the build was calibrated for a lens's gate."""
+    gate_misses: float = Attribute(default=0.05, ge=0, le=1)
+    """Largest share of wanted articles that a gate may stop: the upper 95 % bound of its misses."""
     slice: Duration = timedelta(seconds=120)
     """Longest time for which one message keeps the worker claiming more articles."""
 

@@ -64,6 +64,12 @@ run was scored on these rows before the recipe's mixture and length were settled
 
 {confidence}
 
+## Gates
+
+Whether reading may stop after an article's lead, found on held-out labels by `training/gating.py`:
+
+{gates}
+
 ## Data
 
 | corpus | used for | licence | train texts | held out |
@@ -133,6 +139,7 @@ def write_card(path: Path, manifest: Mapping[str, Any], dataset: Dataset) -> Non
         sft_tokens=training["sft"]["tokens"] / 1e6,
         scores="\n".join(_score_lines(manifest["scores"])),
         confidence=_describe_confidence(manifest["reliability"], manifest["calibration"]),
+        gates="\n".join(_gate_lines(manifest.get("gate_trials", {}))),
         data="\n".join(_data_lines(dataset)),
         **shape,
     )
@@ -176,6 +183,11 @@ def _confidence_line(name: str, method: str, found: Mapping[str, Any]) -> str:
         f"| {before['ece']['value']:.3f} | **{after['ece']['value']:.3f}** | {low:.3f}–{high:.3f} "
         f"| {found['ece_by_chance']:.3f} | {' | '.join(moved)} |"
     )
+
+
+def _gate_lines(trials: Mapping[str, str]) -> list[str]:
+    lines = [f"- `{lens}`: {verdict}." for lens, verdict in trials.items()]
+    return lines or ["- not calibrated: every article is read in full."]
 
 
 def _data_lines(dataset: Dataset) -> list[str]:

@@ -25,6 +25,7 @@ from training.embeddings import EMBEDDING_DEVIATION, count_neighbours, factorise
 from training.evaluate import evaluate_build, record_evaluation
 from training.examples import ExampleWriter
 from training.export import build_facts, quantise, write_build, write_gguf
+from training.gating import calibrate_build, record_gates
 from training.loop import Loop, LoopPlan, LoopState
 from training.model import build_model, count_parameters, model_config
 from training.pieces import PieceTable
@@ -169,6 +170,8 @@ def run(data: Path, lenses: Path, recipe: Recipe, out: Path, work: Path) -> None
     write_build(out, target, created=datetime.now(UTC), facts=facts)
     evaluation = evaluate_build(out, shop.dataset, shop.lenses, data)
     record_evaluation(out, evaluation, shop.dataset)
+    # After the calibration: gates go by calibrated shares, as serving does.
+    record_gates(out, calibrate_build(out, shop.dataset, shop.lenses.values()), shop.dataset)
     _console.print(f"{target}: {target.stat().st_size / 1e6:.1f} MB")
 
 

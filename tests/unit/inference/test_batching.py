@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import permutations
 from typing import cast
 
 import numpy as np
@@ -103,6 +104,72 @@ def test_beginning_that_differs_is_read_anew() -> None:
     engine, batch = make(1)
     list(batch.run([count_up(long_prompt(1), 1), count_up(long_prompt(2), 1)]))
     assert engine.calls.count("prefill 0") == 2
+
+
+Result = list[int]
+
+
+def read_in_two(
+    lead: int, rest: int, *, gate: bool = False, stops: bool = False
+) -> Decoding[Result]:
+    """Take a lead, perhaps ask something and take it back, then take the rest and ask again."""
+    yield Step(tuple(long_prompt(lead)), listen=False)
+    seen = []
+    if gate:
+        seen.append(int((yield Step(tuple(long_prompt(100))))[0]))
+        if stops:
+            return seen
+        seen.append(int((yield Step((5,)))[0]))
+    drop = PREFILL_FROM + 1 if gate else 0
+    yield Step(tuple(long_prompt(rest)), drop=drop, listen=False)
+    seen.append(int((yield Step((1,)))[0]))
+    return seen
+
+
+def prefills(engine: FakeEngine) -> int:
+    return sum(call.startswith("prefill") for call in engine.calls)
+
+
+SEEN = {
+    (False, False): [3 * PREFILL_FROM + 1],
+    (True, False): [101 * PREFILL_FROM, 101 * PREFILL_FROM + 5, 3 * PREFILL_FROM + 1],
+    (True, True): [101 * PREFILL_FROM],
+}
+
+
+@pytest.mark.parametrize("slots", [1, 2, 4])
+@pytest.mark.parametrize("order", list(permutations(SEEN)))
+def test_lead_and_rest_are_shared_whoever_asks_at_the_gate(
+    slots: int, order: Sequence[tuple[bool, bool]]
+) -> None:
+    engine, batch = make(slots)
+    decodings = [read_in_two(1, 2, gate=gate, stops=stops) for gate, stops in order]
+    found = sorted(result for result, _ in batch.run(decodings))
+    assert found == sorted(SEEN[kind] for kind in order)
+    gates = 2
+    if slots == 4:
+        assert prefills(engine) == gates + 2
+    # With fewer slots, a gate may take the place of a rest that no other slot has.
+    assert prefills(engine) <= gates + 3
+
+
+def test_neighbour_with_the_same_lead_and_another_rest_shares_the_lead_alone() -> None:
+    engine, batch = make(2)
+    found = [result for result, _ in batch.run([read_in_two(1, 2), read_in_two(1, 4)])]
+    assert sorted(found) == [[3 * PREFILL_FROM + 1], [5 * PREFILL_FROM + 1]]
+    assert prefills(engine) == 3
+
+
+def test_piece_that_goes_in_token_by_token_is_shared_once_it_is_there() -> None:
+    def short() -> Decoding[Result]:
+        yield Step(tuple(long_prompt(1)), listen=False)
+        yield Step((2, 2, 2), listen=False)
+        return [int((yield Step((1,)))[0])]
+
+    engine, batch = make(2)
+    found = [result for result, _ in batch.run(short() for _ in range(6))]
+    assert found == [[PREFILL_FROM + 7]] * 6
+    assert prefills(engine) == 1
 
 
 def test_tokens_are_taken_back_before_new_ones_are_appended() -> None:

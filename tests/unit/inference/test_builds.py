@@ -140,3 +140,27 @@ def test_build_is_asked_for_the_fields_that_it_knows_in_its_own_order(tmp_path: 
 def test_instruct_model_takes_any_contract(tmp_path: Path) -> None:
     build = load_build(make_build(tmp_path / "gemma", contracts=None))
     assert build.known_fields("anything", CONTRACT) == ("biased", "tone")
+
+
+GATE = {
+    "field": "tone",
+    "answers": ["1", "2"],
+    "threshold": 0.9,
+    "lead_tokens": 128,
+    "expected_false_negative_rate": 0.02,
+    "false_negative_bound": 0.04,
+    "expected_stop_rate": 0.3,
+    "articles": 200,
+}
+
+
+def test_gates_of_a_build_are_read(tmp_path: Path) -> None:
+    build = load_build(make_build(tmp_path / "gated", gates={"press": GATE}))
+    assert build.manifest.gates["press"].answers == ("1", "2")
+    assert load_build(make_build(tmp_path / "plain")).manifest.gates == {}
+
+
+def test_gates_with_leads_of_different_lengths_are_refused(tmp_path: Path) -> None:
+    gates = {"press": GATE, "other": {**GATE, "lead_tokens": 96}}
+    with pytest.raises(ConfigError, match="need the same lead_tokens"):
+        load_build(make_build(tmp_path / "odd", gates=gates))

@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from inference.prompt import (
+    LEAST_PIECE,
     Prompt,
     PromptStyle,
     compose_prompt,
@@ -33,11 +34,25 @@ def lens() -> Lens:
     return EDITORIAL
 
 
-def compose(title: str, text: str, lens: Lens, style: PromptStyle, room: int = 4000) -> Prompt:
+def compose(
+    title: str,
+    text: str,
+    lens: Lens,
+    style: PromptStyle,
+    room: int = 4000,
+    lead_tokens: int = 0,
+) -> Prompt:
     fields = [field.name for field in lens.contract.asked]
     question = render_question(lens, fields, style)
     return compose_prompt(
-        title, text, question, style=style, encoder=VOCABULARY, budget_tokens=200, room=room
+        title,
+        text,
+        question,
+        style=style,
+        encoder=VOCABULARY,
+        budget_tokens=200,
+        room=room,
+        lead_tokens=lead_tokens,
     )
 
 
@@ -123,3 +138,62 @@ def test_digest_follows_every_character(lens: Lens) -> None:
     digests = {compose("T", text, lens, STARTER).digest for text in ("a b.", "a b!", "a b")}
     assert len(digests) == 3
     assert all(len(digest) == 16 for digest in digests)
+
+
+SIX_SENTENCES = " ".join(f"The {word} council voted to widen the road." for word in "abcdef")
+
+
+@pytest.mark.parametrize("style", [STARTER, GEMMA])
+def test_lead_is_title_and_the_sentences_that_fit(lens: Lens, style: PromptStyle) -> None:
+    # Three sentences fit as well, but less would be left than the lead has.
+    prompt = compose("Vote", SIX_SENTENCES, lens, style, lead_tokens=140)
+    assert spell(prompt.lead).endswith("The b council voted to widen the road.")
+    assert spell(prompt.rest).startswith("<s3> The c" if style is STARTER else " The c")
+    whole = compose("Vote", SIX_SENTENCES, lens, style)
+    assert (whole.lead, whole.rest) == ((), whole.article)
+    assert prompt.lead + prompt.rest == whole.article
+    assert (prompt.digest, prompt.question) == (whole.digest, whole.question)
+
+
+def test_article_is_not_divided_where_a_piece_would_be_short(lens: Lens) -> None:
+    for lead_tokens in (40, LEAST_PIECE - 1):
+        assert compose("Vote", SIX_SENTENCES, lens, STARTER, lead_tokens=lead_tokens).lead == ()
+    assert compose("Vote", SIX_SENTENCES[:90], lens, STARTER, lead_tokens=140).lead == ()
+    assert compose("A" * 200, SIX_SENTENCES, lens, STARTER, lead_tokens=140).lead == ()
+
+
+class GluingVocabulary(ToyVocabulary):
+    """Joins a full stop with the blank after it, as a trained vocabulary may."""
+
+    def __init__(self) -> None:
+        super().__init__(words=(" ||| ", ". "))
+
+
+def test_lead_never_ends_inside_a_token(lens: Lens) -> None:
+    fields = [field.name for field in lens.contract.asked]
+    prompt = compose_prompt(
+        "Vote",
+        SIX_SENTENCES,
+        render_question(lens, fields, GEMMA),
+        style=GEMMA,
+        encoder=GluingVocabulary(),
+        budget_tokens=200,
+        room=4000,
+        lead_tokens=140,
+    )
+    assert prompt.lead == ()
+
+
+@given(
+    title=st.text(max_size=40),
+    text=st.text(alphabet="aZé .!?<>1|\n;", max_size=900),
+    lead_tokens=st.integers(0, 300),
+    style=st.sampled_from([STARTER, GEMMA]),
+)
+def test_two_pieces_of_any_article_are_the_whole(
+    title: str, text: str, lead_tokens: int, style: PromptStyle
+) -> None:
+    prompt = compose(title, text, EDITORIAL, style, lead_tokens=lead_tokens)
+    assert prompt.lead + prompt.rest == compose(title, text, EDITORIAL, style).article
+    if prompt.lead:
+        assert LEAST_PIECE <= len(prompt.lead) <= min(lead_tokens, len(prompt.rest))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from schemas.analyses import NOT_ASKED, rebuild
-from schemas.completions import Completion, FieldReading
+from schemas.completions import STOPPED, Completion, FieldReading
 from schemas.fields import ParseContext
 from schemas.lens import Lens
 
@@ -64,6 +64,31 @@ def test_field_that_was_left_out_is_null_and_says_why() -> None:
     assert analysis.status == "partial"
     assert analysis.values["summary"] is None
     assert analysis.notes["summary"] == "unknown to this build"
+
+
+def test_article_that_was_stopped_at_the_gate_is_scored_by_its_field_alone() -> None:
+    weights = {"impact": 0.2, "reach": 0.8}
+    lens = Lens.model_validate(
+        {
+            **LENS.model_dump(),
+            "contract": [{"name": n, "kind": "scale", "low": 0, "high": 10} for n in weights],
+            "gate": {"field": "impact", "reject_below": 2},
+            "scoring": {
+                "weights": weights,
+                "tiers": [{"name": "high", "at_least": 5}, {"name": "low", "at_least": 0}],
+            },
+        }
+    )
+    why = f"{STOPPED}: impact is below 2 with probability 0.97"
+    made = completion(
+        "1 ||| ", impact=FieldReading(text="1"), reach=FieldReading(text="", note=why)
+    )
+    analysis = rebuild(made, lens, CONTEXT)
+    assert made.stopped == why
+    assert (analysis.status, analysis.score, analysis.tier) == ("partial", 1.0, "low")
+    assert analysis.values == {"impact": 1, "reach": None}
+    assert analysis.notes == {"reach": why}
+    assert analysis.reason == f"{why}; scored without reach"
 
 
 def test_unreadable_score_field_gives_a_row_without_a_tier() -> None:
