@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import llama_cpp
 import numpy as np
@@ -28,8 +28,8 @@ from schemas.errors import ConfigError, NewsmillError
 Logits = NDArray[np.float32]
 """(vocabulary,) float32, a view into llama.cpp's memory: valid until the engine is used again."""
 
-UBATCH = 512
-"""Tokens of a prompt that are computed at once (engine-facts: more does not help two cores)."""
+KvType = Literal["f16", "q8_0"]
+"""How keys and values are kept: `q8_0` takes half the memory of `f16`."""
 
 
 class EngineError(NewsmillError):
@@ -46,6 +46,10 @@ class EngineShape:
     """Longest sequence: prompt and answer."""
     threads: int
     flash_attention: bool = False
+    ubatch: int = 512
+    """Tokens of a prompt that are computed at once; more does not help two cores."""
+    kv_type: KvType = "f16"
+    """`q8_0` wants flash attention, and heads whose width is a multiple of 32."""
 
 
 class Engine:
@@ -55,7 +59,7 @@ class Engine:
         self.shape = shape
         self._model: Any = None
         self._context: Any = None
-        self._rows = _Rows(max(UBATCH, shape.slots))
+        self._rows = _Rows(max(shape.ubatch, shape.slots))
         quiet_llama()
         try:
             self._load(path)
@@ -65,11 +69,11 @@ class Engine:
 
     def prefill(self, slot: int, tokens: Sequence[int], *, listen: bool = True) -> Logits | None:
         """Append a prompt to one slot, alone; with `listen` give the logits after its end."""
-        row = None
-        for start in range(0, len(tokens), UBATCH):
-            chunk = tokens[start : start + UBATCH]
+        row, ubatch = None, self.shape.ubatch
+        for start in range(0, len(tokens), ubatch):
+            chunk = tokens[start : start + ubatch]
             count, length = len(chunk), self.lengths[slot]
-            is_last = listen and start + UBATCH >= len(tokens)
+            is_last = listen and start + ubatch >= len(tokens)
             self._check_room(slot, count)
             self._rows.tokens[:count] = chunk
             self._rows.positions[:count] = range(length, length + count)
@@ -203,10 +207,16 @@ def _pointer(array: NDArray[Any], kind: Any) -> Any:
     return ctypes.cast(array.ctypes.data, ctypes.POINTER(kind))
 
 
+_KV_TYPES: dict[KvType, int] = {
+    "f16": llama_cpp.GGML_TYPE_F16,
+    "q8_0": llama_cpp.GGML_TYPE_Q8_0,
+}
+
+
 def _context_params(shape: EngineShape) -> Any:
     params = llama_cpp.llama_context_default_params()
     params.n_ctx = shape.slots * shape.slot_tokens
-    params.n_batch = params.n_ubatch = max(UBATCH, shape.slots)
+    params.n_batch = params.n_ubatch = max(shape.ubatch, shape.slots)
     params.n_seq_max = shape.slots
     # Room for logits: without this, llama.cpp reserves a row of the vocabulary per batch token.
     params.n_outputs_max = shape.slots
@@ -216,6 +226,7 @@ def _context_params(shape: EngineShape) -> Any:
         if shape.flash_attention
         else llama_cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED
     )
+    params.type_k = params.type_v = _KV_TYPES[shape.kv_type]
     # A cache per slot: attention looks at a slot's own tokens only, not at everybody's.
     params.kv_unified = False
     # Gemma 3 slides its window; only the full cache can be trimmed and copied.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -152,6 +154,26 @@ def test_file_that_is_no_model_is_refused() -> None:
 def test_context_beyond_the_training_is_refused(starter_build: Build) -> None:
     with pytest.raises(ConfigError, match=r"made for \d+ tokens"):
         Engine(starter_build.model_path, EngineShape(1, 1_000_000, threads=1))
+
+
+@pytest.mark.parametrize(
+    "changes", [{"ubatch": 64}, {"ubatch": 64, "kv_type": "q8_0"}], ids=["ubatch", "kv"]
+)
+def test_answer_hardly_depends_on_how_a_prompt_is_computed(
+    starter_build: Build, changes: dict[str, Any]
+) -> None:
+    shape = EngineShape(2, 512, threads=1, flash_attention=True)
+    with Engine(starter_build.model_path, shape) as engine:
+        expected = prefill(engine, 0, TEXTS[1])
+    with Engine(starter_build.model_path, replace(shape, **changes)) as engine:
+        row = prefill(engine, 0, TEXTS[1])
+    assert np.corrcoef(expected, row)[0, 1] > 0.99
+    assert expected.argmax() == row.argmax()
+
+
+def test_small_cache_without_flash_attention_is_refused_in_one_line(starter_build: Build) -> None:
+    with pytest.raises(ConfigError, match="cannot make a context"):
+        Engine(starter_build.model_path, EngineShape(1, 256, threads=1, kv_type="q8_0"))
 
 
 def test_closing_twice_is_harmless(starter_build: Build) -> None:
