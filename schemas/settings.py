@@ -79,13 +79,17 @@ class InferenceSettings(Group):
     build: str = "starter"
     """Name of a build below the models' folder or the home, or a path to one."""
     threads: int = Attribute(default=0, ge=0, le=256)
-    """Threads of llama.cpp; 0: the cores that this process may use."""
-    sequences: int = Attribute(default=8, ge=1, le=64)
-    """Articles decoded together."""
+    """Threads of llama.cpp; 0: as tuned, or the cores that this process may use."""
+    sequences: int = Attribute(default=0, ge=0, le=64)
+    """Articles decoded together; 0: as tuned, or 8."""
     budget_tokens: int = Attribute(default=0, ge=0, le=8192)
     """Tokens of an article that the model reads; 0: what the build was trained with."""
-    flash_attention: bool = True
-    """Whether llama.cpp computes attention in tiles."""
+    flash_attention: bool | Literal["auto"] = "auto"
+    """Whether llama.cpp computes attention in tiles; auto: as tuned, or true."""
+    ubatch: int = Attribute(default=0, ge=0, le=4096)
+    """Tokens of a prompt that are computed at once; 0: as tuned, or 512."""
+    kv_type: Literal["auto", "f16", "q8_0"] = "auto"
+    """How keys and values are kept, q8_0 in half the memory; auto: as tuned, or f16."""
     slice: Duration = timedelta(seconds=120)
     """Longest time for which one message keeps the worker claiming more articles."""
 
