@@ -55,6 +55,8 @@ class Tuned(BaseModel):
     """Seconds that an article takes in a full batch, about: with the choice, and without it."""
     default_article_s: float
     trials: tuple[Trial, ...] = ()
+    untried: tuple[str, ...] = ()
+    """Factors for which there was no time."""
 
     @property
     def machine(self) -> Machine:

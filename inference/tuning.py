@@ -132,22 +132,27 @@ def try_factors(
             challengers = []  # One thread waits for nobody.
         if is_over():
             return
-        contest = hold(factor.name, choice, challengers, measure)
+        contest = hold(factor.name, choice, challengers, measure, is_over)
         choice = contest.winner
         yield contest
 
 
 def hold(
-    factor: str, incumbent: Choice, challengers: Sequence[Choice], measure: Measure
+    factor: str,
+    incumbent: Choice,
+    challengers: Sequence[Choice],
+    measure: Measure,
+    is_over: Callable[[], bool] = lambda: False,
 ) -> Contest:
     """Measure in rounds, to and fro, so that a load that changes favours nobody.
 
-    Who loses a round is out: most contests are over after the first.
+    Who loses a round is out: most contests are over after the first. A contest that time cuts
+    short has no new winner.
     """
     contest = Contest(factor, incumbent, [(each, []) for each in challengers])
     for number in range(ROUNDS):
         left = [(each, ratios) for each, ratios in contest.ratios if _is_in(ratios, number)]
-        if not left:
+        if not left or is_over():
             break
         order = [incumbent, *(each for each, _ in left)]
         found = {each: measure(each) for each in (order[::-1] if number % 2 else order)}

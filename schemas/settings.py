@@ -77,7 +77,7 @@ class PrefilterSettings(Group):
 
 class InferenceSettings(Group):
     build: str = "starter"
-    """Name of a build below the models' folder or the home, or a path to one."""
+    """Name of a build in the models' folder or the home, or a path; counts while none is live."""
     threads: int = Attribute(default=0, ge=0, le=256)
     """Threads of llama.cpp; 0: as tuned, or the cores that this process may use."""
     sequences: int = Attribute(default=0, ge=0, le=64)

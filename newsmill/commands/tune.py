@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 MEMORY_SHARE = 0.5
 """Of the machine, or of the container: the rest is for the servers and the other workers."""
+
+BUSY_LOAD = 1.5
+"""Processes that want a core, to each core: tuning itself wants one."""
 
 MOST_MEMORY_BYTES = 2_500_000_000
 """A mill is to fit small machines; who has more sets NEWSMILL_INFERENCE__SEQUENCES."""
@@ -101,7 +105,11 @@ def _tune(build: Build, settings: Settings, seconds: float) -> Tuned:
                 advance(contest.factor)
         winner = contests[-1].winner if contests else start
         # Side by side once more: the machine may have been busier at the beginning.
-        article_s, default_s = trials.measure(winner) or default_s, trials.measure(start)
+        if winner == start:
+            article_s = default_s
+        else:
+            article_s = trials.measure(winner) or default_s
+            default_s = trials.measure(start) or default_s
     return Tuned(
         cpu=machine.cpu,
         features=machine.features,
@@ -111,8 +119,9 @@ def _tune(build: Build, settings: Settings, seconds: float) -> Tuned:
         at=datetime.now(UTC),
         choice=winner,
         article_s=round(article_s, 4),
-        default_article_s=round(default_s or article_s, 4),
+        default_article_s=round(default_s, 4),
         trials=tuple(trial for contest in contests for trial in _list_trials(contest)),
+        untried=tuple(factor.name for factor in factors[len(contests) :]),
     )
 
 
@@ -159,6 +168,14 @@ def _print(tuned: Tuned) -> None:
         )
     console = Console()
     console.print(table)
+    if tuned.untried:
+        names = ", ".join(tuned.untried)
+        console.print(f"[yellow]no time was left for {names}: give it more --seconds[/yellow]")
+    if (load := os.getloadavg()[0]) > BUSY_LOAD * tuned.cores:
+        console.print(
+            f"[yellow]other work was going on (load {load:.1f}): better measured again without it"
+            "[/yellow]"
+        )
     choice = ", ".join(f"{name} {_spell(value)}" for name, value in tuned.choice)
     console.print(f"{tuned.build}: {choice}", highlight=False)
     console.print(

@@ -97,9 +97,16 @@ def test_each_factor_begins_with_the_winner_of_the_one_before() -> None:
 
 
 def test_nothing_more_is_tried_when_time_is_up() -> None:
-    left = [False, False, True]
-    contests = try_factors(START, list_factors(2), lambda _: 1.0, is_over=lambda: left.pop(0))
-    assert [contest.factor for contest in contests] == ["threads", "spins"]
+    asked: list[Choice] = []
+
+    def measure(choice: Choice) -> float:
+        asked.append(choice)
+        return 0.5 if choice.threads == 1 else 1.0
+
+    contests = try_factors(START, list_factors(2), measure, is_over=lambda: len(asked) >= 4)
+    (contest,) = contests
+    assert contest.factor == "threads"
+    assert contest.winner == START, "two rounds are too few to win"
 
 
 def test_what_is_not_allowed_is_not_measured() -> None:
