@@ -10,25 +10,23 @@ import time
 from collections.abc import Generator, Hashable, Iterable
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from inference.batching import Batch, Cost
 from inference.builds import Build, verify_build
-from inference.cpu import usable_cores
 from inference.decoder import Answer, Decoder, Plan, assemble
 from inference.engine import Engine, EngineShape
 from inference.progressive import Checkpoint, choose_lead, make_checkpoint
 from inference.prompt import Prompt, Segment, compose_prompt, render_question
+from inference.shape import apply_settings, budget_of, default_choice, slot_tokens
 from inference.tape import Decoding
+from inference.tuning import Choice
 from schemas.completions import Completion
 from schemas.gate import Gate
 from schemas.lens import Lens
 from schemas.settings import InferenceSettings
-
-_SLOT_STEP = 256
-_SMALL_MODEL_BYTES = 64_000_000
-_QUESTION_AND_ANSWER_TOKENS = 1024
 
 
 @dataclass(frozen=True)
@@ -65,18 +63,31 @@ class _Read:
 class Analyst:
     """Reads articles with one build. To be closed; not for use from two threads at once."""
 
-    def __init__(self, build: Build, settings: InferenceSettings) -> None:
-        verify_build(build)
+    def __init__(
+        self,
+        build: Build,
+        settings: InferenceSettings,
+        *,
+        tuned: Choice | None = None,
+        home: Path | None = None,
+    ) -> None:
+        """`tuned` is for what the settings leave open; in `home` the file's hash is remembered."""
+        verify_build(build, home)
         self.build = build
         self._settings = settings
         self._lead_tokens = choose_lead(build, settings)
-        self._budget = settings.budget_tokens or build.manifest.budget_tokens
-        self._slot_tokens = _slot_tokens(build, self._budget)
+        self._budget = budget_of(build, settings)
+        self._slot_tokens = slot_tokens(build, self._budget)
+        choice = apply_settings(tuned or default_choice(build), settings)
+        self.sequences = choice.sequences
+        """Articles read together."""
         shape = EngineShape(
-            slots=settings.sequences,
+            slots=choice.sequences,
             slot_tokens=self._slot_tokens,
-            threads=settings.threads or _choose_threads(build),
-            flash_attention=settings.flash_attention,
+            threads=choice.threads,
+            flash_attention=choice.flash_attention,
+            ubatch=choice.ubatch,
+            kv_type=choice.kv_type,
         )
         self._engine = Engine(build.model_path, shape)
         try:
@@ -172,19 +183,3 @@ class Analyst:
             prompt_hash=prompt.digest if prompt else "",
             left_out=answer.left_out,
         )
-
-
-def _choose_threads(build: Build) -> int:
-    """Give a large model all cores, and a small one a core to itself.
-
-    A small model has hundreds of barriers to a step and hardly any work between them. Where other
-    processes want the cores too, two threads read a tenth of the articles that one reads.
-    """
-    is_small = build.model_path.stat().st_size < _SMALL_MODEL_BYTES
-    return 1 if is_small else usable_cores()
-
-
-def _slot_tokens(build: Build, budget: int) -> int:
-    """Say how long a sequence may be: the article's budget, some slack, question and answer."""
-    wanted = budget + budget // 4 + _QUESTION_AND_ANSWER_TOKENS
-    return min(build.manifest.n_ctx_train, -(-wanted // _SLOT_STEP) * _SLOT_STEP)

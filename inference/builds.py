@@ -5,7 +5,6 @@ Knows where builds lie and what their manifests say; knows nothing about llama.c
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +20,9 @@ from pydantic import (
 
 from inference.calibration import Calibration
 from inference.gates import BuildGate
+
+# Whoever writes a manifest takes `hash_file` from here too.
+from inference.hashing import hash_file as hash_file, recall_hash  # noqa: PLC0414
 from inference.prompt import PromptStyle
 from schemas.contract import Contract
 from schemas.errors import ConfigError
@@ -31,7 +33,6 @@ MODEL_FILE = "model.gguf"
 
 _MAGIC = b"GGUF"
 _OLDEST_VERSION = 2
-_CHUNK_BYTES = 1 << 20
 
 
 class KnownContract(BaseModel):
@@ -162,13 +163,14 @@ def load_build(folder: Path) -> Build:
     return build
 
 
-def verify_build(build: Build) -> None:
-    """Compare the file with its checksum.
+def verify_build(build: Build, home: Path | None = None) -> None:
+    """Compare the file with its checksum; with a home, a file is hashed once as long as it stays.
 
     Raises:
         ConfigError: the file is not the one that the manifest names.
     """
-    found = hash_file(build.model_path)
+    path = build.model_path
+    found = hash_file(path) if home is None else recall_hash(path, home)
     if found != build.manifest.sha256:
         raise ConfigError(
             f"{build.model_path}: damaged: its SHA-256 is {found[:12]}…, "
@@ -188,12 +190,3 @@ def check_header(path: Path) -> None:
         raise ConfigError(f"{path}: not a GGUF file; pull or build it again")
     if not _OLDEST_VERSION <= version < 1 << 16:
         raise ConfigError(f"{path}: GGUF version {version} cannot be read; convert it anew")
-
-
-def hash_file(path: Path) -> str:
-    """Give the SHA-256 of a file in hex."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()

@@ -61,6 +61,7 @@ class Engine:
 
     def __init__(self, path: Path, shape: EngineShape) -> None:
         self.shape = shape
+        self._path = path
         self._model: Any = None
         self._context: Any = None
         self._rows = _Rows(max(shape.ubatch, shape.slots))
@@ -86,7 +87,8 @@ class Engine:
         count, length = len(chunk), self.lengths[slot]
         self._check_room(slot, count)
         # Fillers after the end change nothing before it, and are taken back.
-        fillers = min(-count % ROWS_TOGETHER, self.shape.slot_tokens - length - count)
+        room = min(self.shape.slot_tokens - length, self.shape.ubatch) - count
+        fillers = min(-count % ROWS_TOGETHER, room)
         rows = count + fillers
         self._rows.tokens[:count] = chunk
         self._rows.tokens[count:rows] = self._filler
@@ -131,6 +133,14 @@ class Engine:
         self.lengths[target] = self.lengths[source]
         self.trim(target, length)
 
+    def reshape(self, shape: EngineShape) -> None:
+        """Take another shape, with all slots empty, without loading the weights again."""
+        llama_cpp.llama_free(self._context)
+        self._context = None
+        self.shape = shape
+        self._rows = _Rows(max(shape.ubatch, shape.slots))
+        self._open_context()
+
     def close(self) -> None:
         """Free everything; twice is harmless. To be called before the interpreter ends."""
         if self._context:
@@ -156,19 +166,23 @@ class Engine:
         self._model = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
         if not self._model:
             raise ConfigError(f"{path}: llama.cpp cannot load this model: {last_complaint()}")
+        self._open_context()
+        self.vocabulary = Vocabulary(self._model)
+        self._filler = self.vocabulary.encode("\n")[0]
+
+    def _open_context(self) -> None:
         trained = llama_cpp.llama_model_n_ctx_train(self._model)
         if self.shape.slot_tokens > trained:
             raise ConfigError(
-                f"{path}: made for {trained} tokens, {self.shape.slot_tokens} were asked for; "
-                "lower NEWSMILL_INFERENCE__BUDGET_TOKENS"
+                f"{self._path}: made for {trained} tokens, {self.shape.slot_tokens} were asked "
+                "for; lower NEWSMILL_INFERENCE__BUDGET_TOKENS"
             )
         self._context = llama_cpp.llama_init_from_model(self._model, _context_params(self.shape))
         if not self._context:
-            raise ConfigError(f"{path}: llama.cpp cannot make a context: {last_complaint()}")
+            complaint = last_complaint()
+            raise ConfigError(f"{self._path}: llama.cpp cannot make a context: {complaint}")
         self._memory = llama_cpp.llama_get_memory(self._context)
-        self.vocabulary = Vocabulary(self._model)
         self.lengths = [0] * self.shape.slots
-        self._filler = self.vocabulary.encode("\n")[0]
 
     def _decode(self, count: int) -> None:
         code = llama_cpp.llama_decode(self._context, self._rows.as_batch(count))

@@ -11,7 +11,8 @@ from typing import Any
 
 from newsmill.workplace import Workplace
 from schemas.settings import Settings
-from store import counts
+from store import builds, counts
+from store.builds import Live
 from workers.queues import STAGES
 
 PING_TIMEOUT_S = 1.0
@@ -36,6 +37,10 @@ class Report:
     """Stages whose worker answers now; None when they were not asked."""
     is_up: bool
     """Whether a `newsmill up` runs in this home."""
+    live: Live | None = None
+    """The build that was made live; None: the settings' build is."""
+    default_build: str = ""
+    """The settings' build."""
     redis_error: str | None = None
     """Why the workers could not be asked."""
 
@@ -57,6 +62,7 @@ def read_report(place: Workplace, *, is_up: bool, with_workers: bool = True) -> 
         queues = {each.stage: each for each in counts.count_queues(session)}
         rates = counts.count_rates(session)
         errors = counts.list_errors(session)
+        live = builds.find_live(session)
     workers, redis_error = ping_workers(place.settings) if with_workers else (None, None)
     return Report(
         totals=totals,
@@ -65,6 +71,8 @@ def read_report(place: Workplace, *, is_up: bool, with_workers: bool = True) -> 
         errors=tuple(errors),
         workers=workers,
         is_up=is_up,
+        live=live,
+        default_build=place.settings.inference.build,
         redis_error=redis_error,
     )
 
@@ -94,6 +102,12 @@ def find_concerns(report: Report) -> list[str]:
         if queue.oldest_waiting and queue.oldest_waiting > TOO_LONG:
             age = _minutes(queue.oldest_waiting)
             concerns.append(f"{queue.stage}: the oldest work has waited for {age} minutes")
+    if report.live and report.live.refusal:
+        live = report.live
+        concerns.append(
+            f"build {live.name} was refused by {live.refused_by}, where the one before goes on: "
+            f"{live.refusal}"
+        )
     return concerns + _find_silence(report)
 
 
@@ -115,6 +129,7 @@ def to_json(report: Report) -> dict[str, Any]:
     return {
         "up": report.is_up,
         "workers": list(report.workers or ()),
+        "build": report.live.name if report.live else report.default_build,
         "totals": asdict(report.totals),
         "queues": [_plain(asdict(queue)) for queue in report.queues],
         "rates": _plain(asdict(report.rates)),

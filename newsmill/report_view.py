@@ -71,8 +71,16 @@ def _view_totals(report: Report) -> str:
     totals = report.totals
     return (
         f"{totals.sources} sources, {totals.articles} articles, {totals.kept} kept, "
-        f"{totals.completions} completions, {totals.analyses} analyses"
+        f"{totals.completions} completions, {totals.analyses} analyses\n{_view_build(report)}"
     )
+
+
+def _view_build(report: Report) -> str:
+    live = report.live
+    if live is None:
+        return f"build {escape(report.default_build)}, by its setting"
+    reason = f": {live.reason}" if live.reason else ""
+    return escape(f"build {live.name}, live since {live.deployed_at:%Y-%m-%d %H:%M}{reason}")
 
 
 def _view_errors(report: Report) -> Table:

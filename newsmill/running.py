@@ -34,16 +34,18 @@ def check_outfit(settings: Settings) -> Outfit:
     """Find what is wrong with model and lenses now, and not in a worker's log."""
     lenses = load_lenses_in_use(settings)
     build = resolve_build(settings)
-    verify_build(build)
+    verify_build(build, settings.home)
     return Outfit(build, lenses)
 
 
 def record_outfit(place: Workplace, outfit: Outfit) -> None:
-    """Make the build known to the database, as the live one, and give every lens its SQL view."""
+    """Make the build known to the database, and give every lens its SQL view.
+
+    It is not made live: a build that was, by `newsmill models use` or a promotion, stays so.
+    """
     manifest = outfit.build.manifest
     with place.database.begin() as session:
         builds.register(session, manifest.name, manifest.sha256, manifest.model_dump(mode="json"))
-        builds.set_live(session, manifest.name)
         for lens in outfit.lenses.values():
             create_view(session, lens)
 

@@ -77,15 +77,19 @@ class PrefilterSettings(Group):
 
 class InferenceSettings(Group):
     build: str = "starter"
-    """Name of a build below the models' folder or the home, or a path to one."""
+    """Name of a build in the models' folder or the home, or a path; counts while none is live."""
     threads: int = Attribute(default=0, ge=0, le=256)
-    """Threads of llama.cpp; 0: the cores that this process may use."""
-    sequences: int = Attribute(default=8, ge=1, le=64)
-    """Articles decoded together."""
+    """Threads of llama.cpp; 0: as tuned, or the cores that this process may use."""
+    sequences: int = Attribute(default=0, ge=0, le=64)
+    """Articles decoded together; 0: as tuned, or 8 with a model under 64 MB and 16 with others."""
     budget_tokens: int = Attribute(default=0, ge=0, le=8192)
     """Tokens of an article that the model reads; 0: what the build was trained with."""
-    flash_attention: bool = True
-    """Whether llama.cpp computes attention in tiles."""
+    flash_attention: bool | Literal["auto"] = "auto"
+    """Whether llama.cpp computes attention in tiles; auto: as tuned, or true."""
+    ubatch: int = Attribute(default=0, ge=0, le=4096)
+    """Tokens of a prompt that are computed at once; 0: as tuned, or 512."""
+    kv_type: Literal["auto", "f16", "q8_0"] = "auto"
+    """How keys and values are kept, q8_0 in half the memory; auto: as tuned, or f16."""
     progressive: bool = True
     """Whether reading may stop after the lead, where the build was calibrated for a lens's gate."""
     gate_misses: float = Attribute(default=0.05, ge=0, le=1)

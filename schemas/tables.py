@@ -341,3 +341,23 @@ class Build(Base):
     )
     """The training run that made it, if that ran here."""
     registered_at: Mapped[Now]
+
+
+class Deployment(Base):
+    """One time that a build was made live; the topmost that was not taken back counts."""
+
+    __tablename__ = "deployment"
+
+    id: Mapped[RowId]
+    build: Mapped[str] = mapped_column(ForeignKey("build.name", ondelete="CASCADE"), index=True)
+    reason: Mapped[str | None]
+    """Why, in the words of whoever did it."""
+    deployed_at: Mapped[Now]
+    taken_back_at: Mapped[Moment | None]
+    taken_on_at: Mapped[Moment | None]
+    """When the first worker held it."""
+    refused_by: Mapped[str | None]
+    """The machine whose worker could not hold it."""
+    refused_at: Mapped[Moment | None]
+    refusal: Mapped[str | None]
+    """Why not."""

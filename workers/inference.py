@@ -18,9 +18,9 @@ from workers.stretch import Stretch, gather
 def analyse(article_ids: list[int]) -> None:
     """Read articles for a slice of time; if more wait then, a new message asks for the next."""
     mill = get_mill()
-    analyst = mill.analyst
     within = Slice(mill.settings.inference.slice)
     while not within.is_over:
+        analyst = mill.live.take()
         stretch = Stretch(mill, within)
         with stretch.attempt():
             for done in gather(analyst.analyse(stretch.requests())):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from inference.analyst import Analyst
     from ingest.http import HttpClient
     from ingest.screening import Screener
+    from workers.live import LiveAnalyst
 
 BYTES_PER_MB = 1_000_000
 
@@ -66,17 +67,21 @@ class Mill:
         )
 
     @cached_property
+    def live(self) -> LiveAnalyst:
+        """The build that is live, and whether another one is by now."""
+        from workers.live import LiveAnalyst
+
+        return LiveAnalyst(self.settings, self.database, self.lenses)
+
+    @property
     def analyst(self) -> Analyst:
         """The build in use, loaded: a fraction of a second for the starter, more for others."""
-        from inference.analyst import Analyst
-        from inference.builds import resolve_build
-
-        return Analyst(resolve_build(self.settings), self.settings.inference)
+        return self.live.analyst
 
     def close(self) -> None:
         """Close what was opened."""
         opened = vars(self)
-        for name in ("analyst", "http", "database"):
+        for name in ("live", "http", "database"):
             if name in opened:
                 opened.pop(name).close()
 

@@ -1,8 +1,9 @@
 """One stretch of inference: claims go in while sequences are free, completions come out.
 
-A stretch ends when nothing waits, when its time is up, when the worker is to stop, or before an
-article that has failed before: that one gets a stretch of its own, with no neighbours to take
-along. Knows nothing of prompts and tokens.
+A stretch ends when nothing waits, when its time is up, when the worker is to stop, when another
+build is live (what was begun is finished with the old one), or before an article that has failed
+before: that one gets a stretch of its own, with no neighbours to take along. Knows nothing of
+prompts and tokens.
 """
 
 from __future__ import annotations
@@ -54,12 +55,12 @@ class Stretch:
 
     def requests(self) -> Iterator[Request]:
         """Claim and hand over articles, a few at a time, as the analyst asks for more."""
-        sequences = self._mill.settings.inference.sequences
+        sequences = self._mill.analyst.sequences
         batch = attempts.claim(self._mill, INFERENCE, None, limit=sequences)
         self.is_empty = not batch
         while batch:
             yield from self._open(batch)
-            if _is_alone(batch) or self._slice.is_over:
+            if _is_alone(batch) or self._slice.is_over or self._mill.live.is_due():
                 return
             # Few: what is claimed early waits here, where a more urgent article cannot overtake it.
             batch = attempts.claim(self._mill, INFERENCE, None, limit=max(1, sequences // 2))

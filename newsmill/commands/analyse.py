@@ -36,8 +36,8 @@ def command(
 
     Lines come out as they are done, not in the order of the articles.
     """
-    from inference.analyst import Analyst
     from inference.builds import resolve_build
+    from inference.tuned import open_analyst
     from newsmill.answers_file import AnswersFile
     from schemas.errors import ConfigError
     from schemas.settings import load_settings
@@ -48,7 +48,10 @@ def command(
     if not source.is_file():
         raise ConfigError(f"{source}: there is no such file")
     counts = _Counts()
-    with Analyst(build, settings.inference) as analyst, AnswersFile(output) as answers:
+    with (
+        open_analyst(build, settings.inference, settings.home) as analyst,
+        AnswersFile(output) as answers,
+    ):
         requests = _list_requests(source, lenses, limit, answers.done, counts)
         total = _count_lines(source, limit) * len(lenses)
         for request, completion in _show_progress(analyst.analyse(requests), total, counts):

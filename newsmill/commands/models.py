@@ -1,4 +1,4 @@
-"""`newsmill models`: list the builds here and those on the hub, pull and verify them."""
+"""`newsmill models`: list the builds, pull and verify them, make one live or take it back."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from inference.hub import Progress
     from schemas.settings import Settings
 
-app = typer.Typer(no_args_is_help=True, help="Look at the models, pull and verify them.")
+app = typer.Typer(no_args_is_help=True, help="Look at the models, pull and use them.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -24,13 +24,18 @@ NEEDS_ATTENTION = 3
 
 @app.command("list")
 def list_models(as_json: AsJson = False) -> None:
-    """Show the builds on this machine, then those that can be pulled."""
+    """Show the builds on this machine, then those that can be pulled; ● is live.
+
+    Which build is live stands in the database; while that is not up, the settings' build has the
+    mark.
+    """
     from rich.console import Console
     from rich.table import Table
 
     from schemas.settings import load_settings
 
-    rows = list(_list_rows(load_settings()))
+    settings = load_settings()
+    rows = list(_list_rows(settings, _find_live_name(settings)))
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
         return
@@ -61,7 +66,47 @@ def pull(name: Annotated[str, typer.Argument(help="As `newsmill models list` sho
         build = hub.pull(catalogue[name], folder, datetime.now(UTC), progress)
     known = "as expected" if catalogue[name].sha256 else "recorded now, the catalogue has none"
     typer.echo(f"{build.folder}: SHA-256 {build.manifest.sha256[:12]}… ({known})")
-    typer.echo(f"use it with NEWSMILL_INFERENCE__BUILD={name}, or --model {name}")
+    typer.echo(
+        f"use it with: newsmill models use {name}; tune it with: newsmill tune --model {name}"
+    )
+
+
+@app.command()
+def use(
+    name: Annotated[str, typer.Argument(help="As `newsmill models list` shows it.")],
+    reason: Annotated[str | None, typer.Option(help="Why; kept with it.")] = None,
+) -> None:
+    """Make a build live: checked here first, then every inference worker changes to it.
+
+    It goes before NEWSMILL_INFERENCE__BUILD, until `newsmill models back` takes it back.
+    """
+    from newsmill.workplace import open_workplace
+    from schemas.settings import load_settings
+    from store import builds
+
+    settings = load_settings()
+    build = _check(settings, name)
+    manifest = build.manifest
+    with open_workplace(settings) as place, place.database.begin() as session:
+        before = builds.find_live(session)
+        builds.register(session, build.name, manifest.sha256, manifest.model_dump(mode="json"))
+        builds.set_live(session, build.name, reason)
+    was = before.name if before else f"{settings.inference.build}, by its setting"
+    typer.echo(f"{build.name} is live; before it was {was}. Back with: newsmill models back")
+
+
+@app.command()
+def back() -> None:
+    """Take the live build back: the one that was live before it takes over again."""
+    from newsmill.workplace import open_workplace
+    from schemas.settings import load_settings
+    from store import builds
+
+    settings = load_settings()
+    with open_workplace(settings) as place, place.database.begin() as session:
+        taken, below = builds.take_back(session)
+    now = below or f"{settings.inference.build}, by NEWSMILL_INFERENCE__BUILD"
+    typer.echo(f"{taken} is taken back; live is {now}")
 
 
 @app.command()
@@ -94,7 +139,47 @@ def verify(
         raise typer.Exit(NEEDS_ATTENTION)
 
 
-def _list_rows(settings: Settings) -> Iterator[dict[str, Any]]:
+def _check(settings: Settings, name: str) -> Build:
+    """Find a build as a worker would, and let it read an article; ConfigError when it cannot."""
+    from inference.builds import resolve_build
+    from inference.proving import prove
+    from inference.tuned import open_analyst
+    from schemas.errors import ConfigError
+    from workers.mill import load_lenses_in_use
+
+    build = resolve_build(settings, name)
+    try:
+        found = resolve_build(settings, build.name)
+    except ConfigError:
+        found = None
+    if found is None or found.manifest.sha256 != build.manifest.sha256:
+        raise ConfigError(
+            f"{build.folder}: workers look for {build.name} by its name; "
+            f"copy the folder to {settings.home / 'models' / build.name}"
+        )
+    with open_analyst(build, settings.inference, settings.home) as analyst:
+        prove(analyst, load_lenses_in_use(settings).values())
+    return build
+
+
+def _find_live_name(settings: Settings) -> str:
+    """Ask the database if it is up: a list is no reason to start one."""
+    from newsmill.workplace import is_up, open_workplace
+    from schemas.errors import NewsmillError
+    from store import builds
+
+    if settings.database_url is not None or is_up(settings.home):
+        try:
+            with open_workplace(settings) as place, place.database.begin() as session:
+                live = builds.find_live(session)
+        except NewsmillError as error:
+            typer.echo(f"which build is live cannot be asked: {error}", err=True)
+        else:
+            return live.name if live else settings.inference.build
+    return settings.inference.build
+
+
+def _list_rows(settings: Settings, live: str) -> Iterator[dict[str, Any]]:
     """Give a row for each build here, then for each entry of the catalogue that is not here."""
     from inference.builds import list_builds
     from inference.catalogue import load_catalogue
@@ -103,7 +188,7 @@ def _list_rows(settings: Settings) -> Iterator[dict[str, Any]]:
     for build in builds:
         yield {
             "name": build.name,
-            "in_use": build.folder.name == settings.inference.build,
+            "in_use": live in (build.name, build.folder.name),
             "mb": round(_size_of(build) / 10**6),
             "licence": build.manifest.licence,
             "where": str(build.folder),

@@ -13,17 +13,25 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import redis
-from pydantic import SecretStr
 
 from inference.builds import resolve_build, verify_build
-from inference.cpu import parse_features, usable_cores
-from newsmill.doctor import machine, servers
+from inference.cpu import (
+    cpu_quota,
+    describe_machine,
+    parse_features,
+    read_cpu_flags,
+    usable_cores,
+    usable_memory,
+)
+from inference.shape import memory_needed
+from inference.tuned import choose, find_tuned
+from newsmill.doctor import machine, models, servers
 from newsmill.doctor.check import Check, fail, ok
 from newsmill.services.launcher import Services
 from schemas.errors import ConfigError, NewsmillError
 from schemas.lens import load_lenses
 from schemas.settings import Settings, load_settings
-from store import migrations
+from store import builds, migrations
 from store.database import Database
 from store.server import ServerFacts, read_server_facts
 
@@ -43,9 +51,12 @@ def examine() -> Iterator[Check]:
     yield _guarded("lenses", lambda: _look_at_lenses(settings))
     yield _look_at_home(settings.home)
     yield machine.judge_disk(_free_bytes(settings.home), str(settings.home))
-    yield machine.judge_cores(usable_cores(), os.cpu_count() or 1, settings.inference.threads)
+    yield machine.judge_cores(
+        usable_cores(), os.cpu_count() or 1, settings.inference.threads, cpu_quota()
+    )
     yield _look_at_processor()
     yield _guarded("model", lambda: _look_at_build(settings))
+    yield from _look_at_fit(settings)
     yield from _look_at_servers(settings)
 
 
@@ -82,7 +93,7 @@ def _look_at_processor() -> Check:
     except (ImportError, OSError, RuntimeError) as error:  # Its shared library does not load.
         return fail("processor", f"llama.cpp cannot be loaded: {error}", machine.REBUILD)
     flags = CPUINFO.read_text() if CPUINFO.exists() else ""
-    return machine.judge_features(machine.read_cpu_flags(flags), parse_features(system_info()))
+    return machine.judge_features(read_cpu_flags(flags), parse_features(system_info()))
 
 
 def _look_at_build(settings: Settings) -> Check:
@@ -90,6 +101,21 @@ def _look_at_build(settings: Settings) -> Check:
     verify_build(build)
     megabytes = build.model_path.stat().st_size / 10**6
     return ok("model", f"{build.name}, {megabytes:.1f} MB, its checksum is right")
+
+
+def _look_at_fit(settings: Settings) -> Iterator[Check]:
+    """See how the build would be opened here; without a build, that is told elsewhere."""
+    try:
+        build = resolve_build(settings)
+        tuned = find_tuned(settings.home, describe_machine(), build.manifest.sha256)
+        choice = choose(build, settings.inference, settings.home)
+        yield models.judge_tuning(build.name, tuned, choice)
+        needed = memory_needed(build, settings.inference, choice)
+    except ConfigError as error:
+        yield fail("memory", str(error))
+        return
+    what = f"{build.name} with {choice.sequences} sequences"
+    yield machine.judge_memory(needed, usable_memory(), what)
 
 
 def _look_at_servers(settings: Settings) -> Iterator[Check]:
@@ -100,12 +126,12 @@ def _look_at_servers(settings: Settings) -> Iterator[Check]:
         yield machine.judge_clock(datetime.now(UTC), None)
         return
     with services:
-        yield from _look_at_postgres(services.database_url, settings.database_url)
+        yield from _look_at_postgres(services.database_url, settings)
         yield _look_at_redis(services.redis_url, is_ours=settings.redis_url is None)
 
 
-def _look_at_postgres(url: str, given: SecretStr | None) -> Iterator[Check]:
-    is_ours = given is None
+def _look_at_postgres(url: str, settings: Settings) -> Iterator[Check]:
+    is_ours = settings.database_url is None
     try:
         facts, now = _ask_postgres(url)
     except NewsmillError as error:
@@ -119,7 +145,25 @@ def _look_at_postgres(url: str, given: SecretStr | None) -> Iterator[Check]:
             migrations.current(url), migrations.head(), is_ours=is_ours
         ),
     )
+    if _has_our_tables(url):
+        yield _guarded("build", lambda: _look_at_live_build(url, settings))
     yield machine.judge_clock(now, facts.now)
+
+
+def _has_our_tables(url: str) -> bool:
+    try:
+        return migrations.current(url) == migrations.head()
+    except NewsmillError:
+        return False
+
+
+def _look_at_live_build(url: str, settings: Settings) -> Check:
+    database = Database(url, name="newsmill-doctor")
+    try:
+        with database.begin() as session:
+            return models.judge_live(builds.find_live(session), settings.inference.build)
+    finally:
+        database.close()
 
 
 def _ask_postgres(url: str) -> tuple[ServerFacts, datetime]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from inference.cpu import CPU_FLAGS
 from newsmill.doctor.check import Check, fail, ok, warn
 
 GIGABYTE = 10**9
@@ -13,34 +14,15 @@ LEAST_DISK_BYTES = 1 * GIGABYTE
 
 SCARCE_DISK_BYTES = 5 * GIGABYTE
 
+MOST_MEMORY_SHARE = 0.8
+"""Of all memory: the rest is for two servers and the other processes."""
+
 FIRST_PLAUSIBLE = datetime(2026, 1, 1, tzinfo=UTC)
 """Before this software was written."""
 
 LARGEST_SKEW = timedelta(seconds=5)
 
-CPU_FLAGS = {
-    "avx2": "AVX2",
-    "fma": "FMA",
-    "f16c": "F16C",
-    "avx_vnni": "AVX_VNNI",
-    "avx512f": "AVX512",
-    "avx512_vnni": "AVX512_VNNI",
-    "avx512_bf16": "AVX512_BF16",
-    "asimddp": "DOTPROD",
-    "i8mm": "MATMUL_INT8",
-}
-"""The kernel's names for instruction sets, and llama.cpp's."""
-
 REBUILD = "compile it on this machine: make clean install"
-
-
-def read_cpu_flags(cpuinfo: str) -> frozenset[str]:
-    """Read from /proc/cpuinfo what the first core can do, in llama.cpp's words."""
-    for line in cpuinfo.splitlines():
-        name, _, value = line.partition(":")
-        if name.strip() in ("flags", "Features"):
-            return frozenset(CPU_FLAGS[flag] for flag in value.split() if flag in CPU_FLAGS)
-    return frozenset()
 
 
 def judge_features(machine: frozenset[str], compiled: frozenset[str]) -> Check:
@@ -58,15 +40,28 @@ def judge_features(machine: frozenset[str], compiled: frozenset[str]) -> Check:
     return ok("processor", f"llama.cpp uses {used}")
 
 
-def judge_cores(usable: int, present: int, threads: int) -> Check:
+def judge_cores(usable: int, present: int, threads: int, quota: float | None = None) -> Check:
     """Compare the threads of inference with the cores that this process may use."""
     detail = f"{usable} of {present} cores may be used"
+    if quota is not None:
+        detail += f", by a quota of {quota:g}"
     if threads > usable:
         detail += f", and inference is set to {threads} threads, which hold each other up"
         return warn("cores", detail, "unset NEWSMILL_INFERENCE__THREADS")
     if usable < 2:
         return warn("cores", detail, "expect half the speed; give it a second core")
     return ok("cores", detail)
+
+
+def judge_memory(needed: int, usable: int, what: str) -> Check:
+    """Compare what an open build takes, about, with the memory there is for all processes."""
+    detail = f"about {needed / GIGABYTE:.1f} GB for {what}, of {usable / GIGABYTE:.1f} GB"
+    mend = "use a smaller model, fewer sequences (NEWSMILL_INFERENCE__SEQUENCES) or a lower budget"
+    if needed > usable:
+        return fail("memory", detail, mend)
+    if needed > MOST_MEMORY_SHARE * usable:
+        return warn("memory", detail, mend)
+    return ok("memory", detail)
 
 
 def judge_disk(free_bytes: int, folder: str) -> Check:

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from newsmill.commands.doctor import command
 from newsmill.services.launcher import Services
+from tests.gguf_files import make_header
 from tests.homes import make_home
 from tests.integration.conftest import execute, name_database
 
@@ -28,13 +29,15 @@ contract:
   - {name: biased, kind: flag, help: 'Whether it takes sides'}
 """
 
-SERVER_CHECKS = {"postgres", "migrations", "clock", "redis"}
+SERVER_CHECKS = {"postgres", "migrations", "build", "clock", "redis"}
+
+OWN_CHECKS = {"settings", "lenses", "home", "disk", "model", "tuning", "memory"}
 
 
 @pytest.fixture
 def setup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A lens, a build and a home, named by the environment; no servers."""
-    model = b"GGUF" + (3).to_bytes(4, "little") + b"weights"
+    model = make_header()
     manifest = {
         "name": "little",
         "sha256": hashlib.sha256(model).hexdigest(),
@@ -91,7 +94,7 @@ def test_all_is_well_with_migrated_servers_a_lens_and_a_model(servers: None) -> 
     # What the machine is like is not for this test to say.
     ours = {name: check for name, check in checks.items() if name not in ("cores", "processor")}
     assert {check["status"] for check in ours.values()} == {"ok"}
-    assert set(ours) == SERVER_CHECKS | {"settings", "lenses", "home", "disk", "model"}
+    assert set(ours) == SERVER_CHECKS | OWN_CHECKS
     assert "small v3" in checks["lenses"]["detail"]
 
 
@@ -101,7 +104,7 @@ def test_private_servers_are_tried_and_stopped_again(
     home = make_home()
     monkeypatch.setenv("NEWSMILL_HOME", str(home))
     _, checks = consult_json()
-    assert {checks[name]["status"] for name in SERVER_CHECKS} == {"ok"}
+    assert {checks[name]["status"] for name in SERVER_CHECKS - {"build"}} == {"ok"}
     assert "our own" in checks["postgres"]["detail"]
     assert not (home / "run").exists()
     shutil.rmtree(home)
@@ -122,6 +125,25 @@ def test_damaged_model_is_named_with_its_file(servers: None, setup: Path) -> Non
     exit_code, checks = consult_json()
     assert (exit_code, checks["model"]["status"]) == (1, "fail")
     assert "models/little/model.gguf: damaged" in checks["model"]["detail"]
+
+
+def test_tuning_and_live_build_are_told_with_a_refusal(
+    servers: None, setup: Path, database_url: str
+) -> None:
+    _, checks = consult_json()
+    assert "little is not tuned for this machine: 1 threads" in checks["tuning"]["detail"]
+    assert checks["tuning"]["mend"].startswith("newsmill tune")
+    assert "little, by NEWSMILL_INFERENCE__BUILD" in checks["build"]["detail"]
+    execute(
+        database_url,
+        "insert into build (name, sha256, live) values ('new', '00', true)",
+        "insert into deployment (build, refused_by, refused_at, refusal)"
+        " values ('new', 'host-1', now(), 'model.gguf: damaged')",
+    )
+    exit_code, checks = consult_json()
+    assert (exit_code, checks["build"]["status"]) == (3, "warn")
+    assert "refused by host-1: model.gguf: damaged" in checks["build"]["detail"]
+    assert checks["build"]["mend"].startswith("newsmill models back")
 
 
 def test_broken_lens_is_named_with_its_line(servers: None, setup: Path) -> None:

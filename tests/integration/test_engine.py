@@ -176,6 +176,19 @@ def test_small_cache_without_flash_attention_is_refused_in_one_line(starter_buil
         Engine(starter_build.model_path, EngineShape(1, 256, threads=1, kv_type="q8_0"))
 
 
+def test_engine_takes_another_shape_without_loading_again(starter_build: Build) -> None:
+    wide = EngineShape(3, 512, threads=1, flash_attention=True)
+    with Engine(starter_build.model_path, wide) as engine:
+        expected = [prefill(engine, 2, TEXTS[0]), *follow(engine, 2)]
+        with pytest.raises(ConfigError, match="cannot make a context"):
+            engine.reshape(EngineShape(1, 256, threads=1, kv_type="q8_0"))
+        engine.reshape(EngineShape(1, 256, threads=1))
+        assert engine.lengths == [0]
+        engine.reshape(wide)
+        again = [prefill(engine, 0, TEXTS[0]), *follow(engine, 0)]
+    assert all(np.array_equal(a, b) for a, b in zip(expected, again, strict=True))
+
+
 def test_closing_twice_is_harmless(starter_build: Build) -> None:
     engine = Engine(starter_build.model_path, EngineShape(1, 256, threads=1))
     engine.close()

@@ -113,7 +113,9 @@ def test_one_build_is_live(database: Database) -> None:
     for name in ("b", "a", "a"):
         with database.begin() as session:
             builds.set_live(session, name)
-            assert builds.find_live(session) == name
+            live = builds.find_live(session)
+            assert live is not None
+            assert live.name == name
     assert read(database, "SELECT name, sha256, live FROM build ORDER BY name") == [
         ("a", "01", True),
         ("b", "02", False),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -12,11 +13,24 @@ from rich.console import Console, RenderableType
 from newsmill.report import TOO_LONG, Report, find_concerns, to_json
 from newsmill.report_view import format_age, view_processes, view_report
 from newsmill.supervisor import ProcessState
+from store.builds import Live
 from store.counts import Rates, StageQueue, Totals, WorkError
 from workers.queues import STAGES
 
 ERROR = WorkError(
     "inference", 7, "editorial", "dead", 3, "KeyError: [bold] is text", datetime.now(UTC)
+)
+
+LIVE = Live(
+    deployment_id=1,
+    name="gemma",
+    sha256="00",
+    deployed_at=datetime(2026, 11, 26, 12, tzinfo=UTC),
+    reason="it is [better]",
+    is_proven=True,
+    refused_by=None,
+    refused_for=None,
+    refusal=None,
 )
 
 
@@ -47,6 +61,11 @@ def report(
         (report(waiting=1, workers=(), is_up=False), "start newsmill up"),
         (report(waiting=1, workers=("inference",), is_up=False), None),
         (report(waiting=1, workers=(), redis_error="refused"), "Redis cannot be reached: refused"),
+        (report(live=LIVE), None),
+        (
+            report(live=replace(LIVE, refused_by="host-1", refusal="it is damaged")),
+            "build gemma was refused by host-1, where the one before goes on: it is damaged",
+        ),
     ],
 )
 def test_concerns_are_what_a_person_should_look_at(state: Report, concern: str | None) -> None:
@@ -89,3 +108,14 @@ def test_view_tells_where_to_read_why_a_process_died() -> None:
 )
 def test_age_is_told_in_its_two_largest_units(seconds: int | None, text: str) -> None:
     assert format_age(None if seconds is None else timedelta(seconds=seconds)) == text
+
+
+def test_build_is_shown_with_where_its_choice_comes_from() -> None:
+    screen = io.StringIO()
+    console = Console(file=screen, width=120)
+    console.print(view_report(report(default_build="starter")))
+    console.print(view_report(report(default_build="starter", live=LIVE)))
+    assert "build starter, by its setting" in screen.getvalue()
+    assert "build gemma, live since 2026-11-26 12:00: it is [better]" in screen.getvalue()
+    assert to_json(report(default_build="starter"))["build"] == "starter"
+    assert to_json(report(default_build="starter", live=LIVE))["build"] == "gemma"

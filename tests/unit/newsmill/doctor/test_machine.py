@@ -10,23 +10,10 @@ from newsmill.doctor.machine import (
     judge_cores,
     judge_disk,
     judge_features,
-    read_cpu_flags,
+    judge_memory,
 )
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
-
-CPUINFO = """processor\t: 0
-model name\t: Some CPU
-flags\t\t: fpu sse sse2 avx avx2 fma f16c avx512_vnni
-processor\t: 1
-flags\t\t: fpu
-"""
-
-
-def test_flags_are_read_in_the_words_of_llama_cpp() -> None:
-    assert read_cpu_flags(CPUINFO) == {"AVX2", "FMA", "F16C", "AVX512_VNNI"}
-    assert read_cpu_flags("Features\t: fp asimd asimddp i8mm\n") == {"DOTPROD", "MATMUL_INT8"}
-    assert read_cpu_flags("") == frozenset()
 
 
 @pytest.mark.parametrize(
@@ -78,3 +65,16 @@ def test_clock_is_judged_by_the_calendar_and_by_postgres(
     ours: datetime, server: datetime | None, status: Status
 ) -> None:
     assert judge_clock(ours, server).status is status
+
+
+@pytest.mark.parametrize(
+    ("gigabytes", "status"), [(1, Status.OK), (9, Status.WARN), (11, Status.FAIL)]
+)
+def test_memory_is_judged_by_what_the_build_needs(gigabytes: int, status: Status) -> None:
+    check = judge_memory(gigabytes * 10**9, 10 * 10**9, "gemma with 16 sequences")
+    assert check.status is status
+    assert check.detail == f"about {gigabytes}.0 GB for gemma with 16 sequences, of 10.0 GB"
+
+
+def test_quota_of_the_container_is_told() -> None:
+    assert "by a quota of 1.5" in judge_cores(1, 8, 0, 1.5).detail

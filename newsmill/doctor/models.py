@@ -1,0 +1,36 @@
+"""Verdicts on the model: how it was tuned, which build is live. All from facts that are given."""
+
+from __future__ import annotations
+
+from inference.tuned import Tuned
+from inference.tuning import Choice
+from newsmill.doctor.check import Check, Status, ok, warn
+from store.builds import Live
+
+
+def judge_tuning(build: str, tuned: Tuned | None, choice: Choice) -> Check:
+    """Say how the build is opened here. Without a result it runs as well, if not as fast."""
+    spins = "as libgomp has it" if choice.spins is None else str(choice.spins)
+    shape = (
+        f"{choice.threads} threads (spins {spins}), {choice.sequences} sequences, "
+        f"ubatch {choice.ubatch}, cache {choice.kv_type}, "
+        f"flash attention {'on' if choice.flash_attention else 'off'}"
+    )
+    if tuned is None:
+        mend = "newsmill tune finds what is fastest here, in about a minute"
+        return Check("tuning", Status.OK, f"{build} is not tuned for this machine: {shape}", mend)
+    return ok("tuning", f"{build}, tuned for this machine on {tuned.at:%Y-%m-%d}: {shape}")
+
+
+def judge_live(live: Live | None, default: str) -> Check:
+    """Say which build the workers are to hold, and whether one could not."""
+    if live is None:
+        return ok("build", f"{default}, by NEWSMILL_INFERENCE__BUILD: none was made live")
+    detail = f"{live.name}, live since {live.deployed_at:%Y-%m-%d %H:%M}"
+    if live.refusal:
+        detail += f", refused by {live.refused_by}: {live.refusal}"
+        mend = f"newsmill models back; or mend it, then newsmill models use {live.name}"
+        return warn("build", detail, mend)
+    if default not in (live.name, "starter"):
+        detail += f"; NEWSMILL_INFERENCE__BUILD={default} holds when it is taken back"
+    return ok("build", detail)

@@ -1,0 +1,201 @@
+"""The analyst that this process holds, and its change for another while work goes on.
+
+The live build is the one in the database; without one, that of the settings. A change opens the
+new build first, and the old one is closed when the new one has read an article. A build that
+cannot be opened is refused: its reason goes into the log and the database, the old one goes on,
+and the same deployment is tried again after a pause. Knows nothing of claims.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import structlog
+
+from inference.builds import resolve_build
+from inference.cpu import resident_bytes, usable_memory
+from inference.shape import memory_needed
+from inference.tuned import choose, open_analyst
+from schemas.errors import ConfigError
+from schemas.lens import Lens
+from schemas.settings import Settings
+from store import builds
+from store.builds import Live
+from store.database import Database
+from workers.journal import phase
+
+if TYPE_CHECKING:
+    from inference.analyst import Analyst
+
+log = structlog.get_logger(__name__)
+
+LOOK_EVERY_S = 1.0
+"""A look is one short query; a fast model claims many times a second."""
+
+TRY_AGAIN_AFTER = timedelta(minutes=10)
+"""A refused build may have been mended on disk."""
+
+FALLBACKS = 3
+"""Earlier deployments that a starting worker tries when it cannot open the live one."""
+
+OPENING = "the worker ended while it opened this build"
+"""Noted before the opening: a file that kills the process is not opened at once again."""
+
+GIGABYTE = 10**9
+
+
+class LiveAnalyst:
+    """What one inference process reads with. Not for use from two threads at once."""
+
+    def __init__(self, settings: Settings, database: Database, lenses: Mapping[str, Lens]) -> None:
+        self._settings = settings
+        self._database = database
+        self._lenses = lenses
+        self._machine = socket.gethostname()
+        self._analyst: Analyst | None = None
+        self._deployment_id: int | None = None
+        """What is held; None: the settings' build."""
+        self._look_again_at = 0.0
+        self._default_again_at = 0.0
+        self._is_due = False
+
+    @property
+    def analyst(self) -> Analyst:
+        """The analyst that is held; the first one is opened here."""
+        if self._analyst is None:
+            self._open_first()
+        assert self._analyst is not None
+        return self._analyst
+
+    def take(self) -> Analyst:
+        """Give the analyst to read on with, changed if it must be. Nothing may be in flight."""
+        if self._analyst is not None and self.is_due():
+            self._change()
+        return self.analyst
+
+    def is_due(self) -> bool:
+        """Whether another build is live than the one that is held; looks at most once a second."""
+        if not self._is_due and time.monotonic() >= self._look_again_at:
+            self._look_again_at = time.monotonic() + LOOK_EVERY_S
+            self._is_due = self._is_wanted(self._find_live())
+        return self._is_due
+
+    def close(self) -> None:
+        """Free the model."""
+        if self._analyst is not None:
+            self._analyst.close()
+            self._analyst = None
+
+    def _find_live(self) -> Live | None:
+        with phase("look"), self._database.begin() as session:
+            return builds.find_live(session)
+
+    def _is_wanted(self, live: Live | None) -> bool:
+        if live is None:
+            is_waiting = time.monotonic() < self._default_again_at
+            return self._deployment_id is not None and not is_waiting
+        return live.deployment_id != self._deployment_id and not self._has_refused(live)
+
+    def _has_refused(self, live: Live) -> bool:
+        """Whether this machine has found of late that it cannot open a deployment."""
+        if live.refused_by != self._machine or live.refused_for is None:
+            return False
+        return live.refused_for < TRY_AGAIN_AFTER
+
+    def _change(self) -> None:
+        """Take another build for the one that is held, if it can be opened."""
+        self._is_due = False
+        live = self._find_live()
+        if not self._is_wanted(live):
+            return
+        began = time.perf_counter()
+        if live is None:
+            self._change_to_default()
+        elif (analyst := self._try(live)) is not None:
+            self._hold(analyst, live.deployment_id)
+        seconds = round(time.perf_counter() - began, 3)
+        log.info("build_looked_for", held=self.analyst.build.name, seconds=seconds)
+
+    def _change_to_default(self) -> None:
+        try:
+            analyst = self._open(None)
+        except Exception as error:  # noqa: BLE001  # See `_try`.
+            self._default_again_at = time.monotonic() + TRY_AGAIN_AFTER.total_seconds()
+            log.error("build_refused", build=self._settings.inference.build, reason=str(error))
+        else:
+            self._hold(analyst, None)
+
+    def _open_first(self) -> None:
+        """Open the live build, or what was live before it, or the settings' build."""
+        with self._database.begin() as session:
+            standing = builds.list_standing(session, limit=FALLBACKS)
+        for live in standing:
+            if not self._has_refused(live) and (analyst := self._try(live)) is not None:
+                self._hold(analyst, live.deployment_id)
+                return
+        self._hold(self._open(None), None)
+
+    def _hold(self, analyst: Analyst, deployment_id: int | None) -> None:
+        old, self._analyst, self._deployment_id = self._analyst, analyst, deployment_id
+        if old is not None:
+            log.info("build_changed", before=old.build.name, build=analyst.build.name)
+            old.close()
+
+    def _try(self, live: Live) -> Analyst | None:
+        """Open a deployment's build; None, and a note in the database, when it cannot be."""
+        with self._database.begin() as session:
+            builds.note_refusal(session, live.deployment_id, self._machine, OPENING)
+        try:
+            analyst = self._open(live)
+        except Exception as error:  # noqa: BLE001  # Whatever a file does, the old one goes on.
+            reason = str(error) or type(error).__name__
+            log.error("build_refused", build=live.name, reason=reason)
+            with self._database.begin() as session:
+                builds.note_refusal(session, live.deployment_id, self._machine, reason)
+            return None
+        except BaseException:  # The worker is told to stop: no fault of the build.
+            with self._database.begin() as session:
+                builds.forget_refusal(session, live.deployment_id, self._machine)
+            raise
+        try:
+            with self._database.begin() as session:
+                builds.note_success(session, live.deployment_id, self._machine)
+        except BaseException:
+            analyst.close()
+            raise
+        return analyst
+
+    def _open(self, live: Live | None) -> Analyst:
+        """Open a build beside the one that is held; one that is new here reads an article."""
+        settings = self._settings
+        build = resolve_build(settings, live.name if live else None)
+        if live and build.manifest.sha256 != live.sha256:
+            raise ConfigError(f"{build.folder}: another file than the one that was made live")
+        choice = choose(build, settings.inference, settings.home)
+        needed, there = memory_needed(build, settings.inference, choice), self._room()
+        if needed > there:
+            raise ConfigError(
+                f"{build.folder}: needs about {needed / GIGABYTE:.1f} GB, "
+                f"{there / GIGABYTE:.1f} GB are left beside what is in use"
+            )
+        analyst = open_analyst(build, settings.inference, settings.home)
+        try:
+            if live and not live.is_proven:
+                self._prove(analyst)
+        except BaseException:
+            analyst.close()
+            raise
+        return analyst
+
+    def _prove(self, analyst: Analyst) -> None:
+        from inference.proving import prove
+
+        prove(analyst, self._lenses.values())
+
+    @staticmethod
+    def _room() -> int:
+        return usable_memory() - resident_bytes()
