@@ -1,7 +1,8 @@
 """A lens: one way of looking at articles, read from a reviewed folder of data.
 
-`lenses/<name>/lens.yaml` holds prefilter rules, contract, scoring and oracle rubric; no Python.
-A file that is wrong anywhere is refused as a whole, with the file, the line and the reason.
+`lenses/<name>/lens.yaml` holds prefilter rules, contract, gate, scoring and oracle rubric; there is
+no Python in it. A file that is wrong anywhere is refused as a whole, with the file, the line and
+the reason.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from schemas.contract import Contract
 from schemas.errors import ConfigError
 from schemas.faults import Fault, find_double_key, list_faults
 from schemas.fields import ChoiceField, FlagField, ScaleField
+from schemas.gate import Gate
 from schemas.rules import compile_pattern, fold_text
 from schemas.scoring import Scoring
 
@@ -107,6 +109,8 @@ class Lens(BaseModel):
     """ISO 639-1 codes of the languages it reads; None: all."""
     prefilter: Prefilter
     contract: Contract
+    gate: Gate | None = None
+    """The field that may stop the reading after the lead; None: every article is read in full."""
     scoring: Scoring | None = None
     oracle: Oracle = Oracle()
 
@@ -119,6 +123,12 @@ class Lens(BaseModel):
     def _check_scoring(self) -> Self:
         for path, message in self._scoring_faults():
             raise Fault(path, message)
+        return self
+
+    @model_validator(mode="after")
+    def _check_gate(self) -> Self:
+        for path, message in self.gate.faults(self.contract) if self.gate else ():
+            raise Fault(("gate", *path), message)
         return self
 
     @cached_property

@@ -85,6 +85,55 @@ def test_fault_names_file_line_and_reason(
     assert any(fault.startswith(prefix) and message in fault for fault in faults), faults
 
 
+GATE_FAULTS = [
+    ("{field: impakt, reject_below: 3}", 18, "the contract has no field 'impakt'"),
+    ("{field: summary, reject: [a]}", 18, "'summary' is a text; a gate is a scale, choice or flag"),
+    ("{field: impact}", 18, "so the gate needs reject_below"),
+    ("{field: impact, reject: [low]}", 18, "takes reject_below instead"),
+    ("\n  field: impact\n  reject_below: 0", 20, "0 must be above 0"),
+    ("\n  field: impact\n  reject_below: 11", 20, "11 must be above 0 and at most 10"),
+    ("\n  field: impact\n  reject_below: soon", 20, "should be a valid integer"),
+    ("{field: urgency}", 18, "so the gate needs reject: some answers"),
+    ("\n  field: urgency\n  reject:\n    - lo", 21, "'lo' is none of low, high"),
+    ("{field: urgency, reject: [low, high]}", 18, "the gate rejects every answer"),
+    ("{field: urgency, reject: 7}", 18, "gate.reject: Input should be a valid"),
+    ("{field: urgency, reject_below: 1}", 18, "takes reject instead"),
+    ("{feild: urgency}", 18, "gate.feild: unknown key"),
+]
+
+
+@pytest.mark.parametrize(("gate", "line", "message"), GATE_FAULTS)
+def test_fault_of_a_gate_names_file_line_and_reason(
+    tmp_path: Path, gate: str, line: int, message: str
+) -> None:
+    path = write(tmp_path, GOOD.replace("scoring:", f"gate: {gate}\nscoring:", 1))
+    with pytest.raises(ConfigError) as caught:
+        load_lens(path)
+    faults = str(caught.value).splitlines()
+    prefix = f"{path / 'lens.yaml'}:{line}: "
+    assert any(fault.startswith(prefix) and message in fault for fault in faults), faults
+
+
+GATES = [
+    ("impact", "reject_below: 3", ("0", "1", "2")),
+    ("urgency", "reject: [low]", ("low",)),
+    ("urgent", "reject: [no]", ("no",)),
+]
+
+
+@pytest.mark.parametrize(("field", "rejects", "answers"), GATES)
+def test_gate_knows_the_answers_that_reject(
+    tmp_path: Path, field: str, rejects: str, answers: tuple[str, ...]
+) -> None:
+    ungated = GOOD.replace("scoring:", "  - {name: urgent, kind: flag}\nscoring:", 1)
+    gated = ungated.replace("scoring:", f"gate: {{field: {field}, {rejects}}}\nscoring:", 1)
+    before, lens = load_lens(write(tmp_path, ungated)), load_lens(write(tmp_path, gated))
+    assert before.gate is None
+    assert lens.gate is not None
+    assert lens.gate.rejecting(lens.contract.field(field)) == answers
+    assert lens.contract.version == before.contract.version
+
+
 def test_folder_and_name_must_agree(tmp_path: Path) -> None:
     path = write(tmp_path, GOOD.replace("name: demo", "name: other", 1))
     with pytest.raises(ConfigError, match="named 'other' but its folder 'demo'"):
