@@ -7,10 +7,10 @@ business.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Hashable, Iterable
+from collections.abc import Generator, Hashable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self
 
 from inference.batching import Batch, Cost
@@ -21,12 +21,21 @@ from inference.engine import Engine, EngineShape
 from inference.prompt import Prompt, Segment, compose_prompt, render_question
 from inference.tape import Decoding
 from schemas.completions import Completion
+from schemas.effort import Effort
 from schemas.lens import Lens
 from schemas.settings import InferenceSettings
 
 _SLOT_STEP = 256
 _SMALL_MODEL_BYTES = 64_000_000
 _QUESTION_AND_ANSWER_TOKENS = 1024
+
+BUDGET_SHARES: Mapping[Effort, float] = MappingProxyType(
+    {Effort.FULL: 1.0, Effort.SHORT: 0.5, Effort.CLOSED: 0.5, Effort.GATE: 0.5}
+)
+"""Of the token budget for an article."""
+
+LEAD_TOKENS = 64
+"""A headline and about two sentences: all that is read of an article at gate effort."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +47,7 @@ class Request:
     title: str
     text: str
     lens: Lens
+    effort: Effort = Effort.FULL
 
 
 @dataclass(frozen=True)
@@ -71,7 +81,7 @@ class Analyst:
         except BaseException:
             self._engine.close()
             raise
-        self._plans: dict[tuple[str, int, str], tuple[Plan, list[Segment]]] = {}
+        self._plans: dict[tuple[str, int, str, Effort], tuple[Plan, list[Segment]]] = {}
 
     def analyse(
         self, requests: Iterable[Request]
@@ -104,7 +114,7 @@ class Analyst:
         """Read one article: a coroutine that the batch drives."""
         start = time.perf_counter()
         lens = request.lens
-        plan, question = self._plan(lens)
+        plan, question = self._plan(lens, request.effort)
         if not plan.asked:
             return _Read(request, None, assemble(lens, {}, plan.left_out, 0), 0.0)
         prompt = compose_prompt(
@@ -113,7 +123,7 @@ class Analyst:
             question,
             style=self.build.style,
             encoder=self._engine.vocabulary,
-            budget_tokens=self._budget,
+            budget_tokens=_cut_budget(self._budget, request.effort),
             room=self._slot_tokens - plan.reserve,
         )
         read_s = time.perf_counter() - start
@@ -121,10 +131,10 @@ class Analyst:
         answer = yield from self._decoder.decode(prompt, lens, plan, room=room)
         return _Read(request, prompt, answer, read_s)
 
-    def _plan(self, lens: Lens) -> tuple[Plan, list[Segment]]:
-        key = (lens.name, lens.version, lens.contract.version)
+    def _plan(self, lens: Lens, effort: Effort) -> tuple[Plan, list[Segment]]:
+        key = (lens.name, lens.version, lens.contract.version, effort)
         if key not in self._plans:
-            plan = self._decoder.plan(lens)
+            plan = self._decoder.plan(lens, effort)
             self._plans[key] = plan, render_question(lens, plan.asked, self.build.style)
         return self._plans[key]
 
@@ -147,7 +157,24 @@ class Analyst:
             cpu_s=round(cost.cpu_s, 6),
             prompt_hash=prompt.digest if prompt else "",
             left_out=answer.left_out,
+            effort=_judge_effort(read),
+            postponed=answer.postponed,
         )
+
+
+def _cut_budget(budget: int, effort: Effort) -> int:
+    """Say how many tokens of an article an effort reads."""
+    tokens = int(budget * BUDGET_SHARES[effort])
+    return min(tokens, LEAD_TOKENS) if effort is Effort.GATE else tokens
+
+
+def _judge_effort(read: _Read) -> Effort:
+    """Say at which effort an article was read: nothing left out is full effort, however meant."""
+    if read.prompt is None:
+        return Effort.FULL
+    reading = read.prompt.reading
+    is_whole = len(reading.sentences) == reading.total_sentences
+    return Effort.FULL if is_whole and not read.answer.postponed else read.request.effort
 
 
 def _choose_threads(build: Build) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
+from schemas.effort import Effort
+
 
 class FieldReading(BaseModel):
     """How one field of a stream was decoded."""
@@ -42,6 +44,10 @@ class Completion(BaseModel):
     """16 hex digits over the prompt's bytes."""
     left_out: tuple[str, ...] = ()
     """Fields that were not asked on purpose, or that the build does not know."""
+    effort: Effort = Effort.FULL
+    """How much of the article was read; below full effort, it is read in full later."""
+    postponed: tuple[str, ...] = ()
+    """Of the fields left out, those that are read later."""
 
     @property
     def unread(self) -> dict[str, str]:

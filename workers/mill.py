@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from inference.analyst import Analyst
     from ingest.http import HttpClient
     from ingest.screening import Screener
+    from workers.pace import Pilot
 
 BYTES_PER_MB = 1_000_000
 
@@ -72,6 +73,13 @@ class Mill:
         from inference.builds import resolve_build
 
         return Analyst(resolve_build(self.settings), self.settings.inference)
+
+    @cached_property
+    def pilot(self) -> Pilot:
+        """What says at which effort articles are read."""
+        from workers.pace import Pilot
+
+        return Pilot(self)
 
     def close(self) -> None:
         """Close what was opened."""
