@@ -7,11 +7,11 @@ business.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Hashable, Iterable
+from collections.abc import Generator, Hashable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self
 
 from inference.batching import Batch, Cost
@@ -24,9 +24,18 @@ from inference.shape import apply_settings, budget_of, default_choice, slot_toke
 from inference.tape import Decoding
 from inference.tuning import Choice
 from schemas.completions import Completion
+from schemas.effort import Effort
 from schemas.gate import Gate
 from schemas.lens import Lens
 from schemas.settings import InferenceSettings
+
+BUDGET_SHARES: Mapping[Effort, float] = MappingProxyType(
+    {Effort.FULL: 1.0, Effort.SHORT: 0.5, Effort.CLOSED: 0.5, Effort.GATE: 0.5}
+)
+"""Of the token budget for an article."""
+
+LEAD_TOKENS = 64
+"""A headline and about two sentences: all that is read of an article at gate effort."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +47,7 @@ class Request:
     title: str
     text: str
     lens: Lens
+    effort: Effort = Effort.FULL
 
 
 @dataclass(frozen=True)
@@ -95,7 +105,7 @@ class Analyst:
         except BaseException:
             self._engine.close()
             raise
-        self._tasks: dict[tuple[str, int, str, Gate | None], _Task] = {}
+        self._tasks: dict[tuple[str, int, str, Gate | None, Effort], _Task] = {}
 
     def analyse(
         self, requests: Iterable[Request]
@@ -128,7 +138,7 @@ class Analyst:
         """Read one article: a coroutine that the batch drives."""
         start = time.perf_counter()
         lens = request.lens
-        task = self._plan(lens)
+        task = self._plan(lens, request.effort)
         plan = task.plan
         if not plan.asked:
             return _Read(request, None, assemble(lens, {}, plan.left_out, 0, 0), 0.0)
@@ -138,7 +148,7 @@ class Analyst:
             task.question,
             style=self.build.style,
             encoder=self._engine.vocabulary,
-            budget_tokens=self._budget,
+            budget_tokens=_cut_budget(self._budget, request.effort),
             room=self._slot_tokens - plan.reserve,
             lead_tokens=self._lead_tokens,
         )
@@ -149,19 +159,23 @@ class Analyst:
         )
         return _Read(request, prompt, answer, read_s)
 
-    def _plan(self, lens: Lens) -> _Task:
+    def _plan(self, lens: Lens, effort: Effort) -> _Task:
         # A gate is not in the contract, so it has to be in the key beside its version.
-        key = (lens.name, lens.version, lens.contract.version, lens.gate)
+        key = (lens.name, lens.version, lens.contract.version, lens.gate, effort)
         if key not in self._tasks:
-            plan = self._decoder.plan(lens)
+            plan = self._decoder.plan(lens, effort)
             self._tasks[key] = _Task(
                 plan,
                 render_question(lens, plan.asked, self.build.style),
-                make_checkpoint(
-                    self.build, lens, plan.asked, self._settings, self._engine.vocabulary
-                ),
+                self._make_checkpoint(lens, plan, effort),
             )
         return self._tasks[key]
+
+    def _make_checkpoint(self, lens: Lens, plan: Plan, effort: Effort) -> Checkpoint | None:
+        if effort is Effort.GATE:  # No more than the lead is read anyway.
+            return None
+        encoder = self._engine.vocabulary
+        return make_checkpoint(self.build, lens, plan.asked, self._settings, encoder)
 
     def _complete(self, read: _Read, cost: Cost) -> Completion:
         lens, answer, prompt = read.request.lens, read.answer, read.prompt
@@ -182,4 +196,24 @@ class Analyst:
             cpu_s=round(cost.cpu_s, 6),
             prompt_hash=prompt.digest if prompt else "",
             left_out=answer.left_out,
+            effort=_judge_effort(read),
+            postponed=answer.postponed,
         )
+
+
+def _cut_budget(budget: int, effort: Effort) -> int:
+    """Say how many tokens of an article an effort reads."""
+    tokens = int(budget * BUDGET_SHARES[effort])
+    return min(tokens, LEAD_TOKENS) if effort is Effort.GATE else tokens
+
+
+def _judge_effort(read: _Read) -> Effort:
+    """Say at which effort an article was read: nothing left out is full effort, however meant.
+
+    A stop at the gate is final: reading more later would stop there again.
+    """
+    if read.prompt is None or read.answer.is_stopped:
+        return Effort.FULL
+    reading = read.prompt.reading
+    is_whole = len(reading.sentences) == reading.total_sentences
+    return Effort.FULL if is_whole and not read.answer.postponed else read.request.effort

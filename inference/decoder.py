@@ -7,8 +7,8 @@ form of the answer. Knows nothing about llama.cpp, batches or storage.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from inference.builds import Build
 from inference.fieldreader import FieldReader, Place
@@ -20,7 +20,8 @@ from inference.vocabulary import Vocabulary
 from inference.writing import MAX_POINTERS
 from schemas.completions import FieldReading
 from schemas.contract import DELIMITER
-from schemas.fields import AnyField, CopySpans, ScoreSet, WriteText
+from schemas.effort import POSTPONED, Effort
+from schemas.fields import EMPTY, AnyField, CopySpans, ScoreOptions, ScoreSet, WriteText
 from schemas.lens import Lens
 
 UNKNOWN = "unknown to this build"
@@ -36,7 +37,9 @@ class Plan:
     """Which fields of a lens a build is asked for."""
 
     asked: tuple[str, ...]
-    """In the build's order."""
+    """In the build's order. The question names them all, as it did in training."""
+    postponed: tuple[str, ...]
+    """Of those asked, the ones that this effort does not read."""
     left_out: Mapping[str, str]
     """Name → why."""
     reserve: int
@@ -54,6 +57,9 @@ class Answer:
     tokens: int
     prompt_tokens: int
     """Tokens read: of the article, or of its lead alone, and of all that was asked."""
+    postponed: tuple[str, ...] = ()
+    is_stopped: bool = False
+    """Whether reading ended at the gate."""
 
 
 class Decoder:
@@ -64,8 +70,8 @@ class Decoder:
         self._vocabulary = vocabulary
         self._spelling = Spelling.learn(vocabulary)
 
-    def plan(self, lens: Lens) -> Plan:
-        """Decide which fields to ask for, and say why others are left out."""
+    def plan(self, lens: Lens, effort: Effort = Effort.FULL) -> Plan:
+        """Decide which fields to ask for and to read, and say why others are left out."""
         manifest = self._build.manifest
         known = self._build.known_fields(lens.name, lens.contract)
         left_out: dict[str, str] = {}
@@ -75,8 +81,11 @@ class Decoder:
             elif manifest.text_mode == "skip" and isinstance(field.decode_plan(), WriteText):
                 left_out[field.name] = SKIPPED
         asked = tuple(name for name in known if name not in left_out)
-        reserve = sum(self._expect_tokens(lens.contract.field(name)) for name in asked)
-        return Plan(asked, left_out, reserve)
+        postponed = choose_postponed(lens, asked, effort)
+        left_out |= dict.fromkeys(postponed, POSTPONED)
+        read = (lens.contract.field(name) for name in asked if name not in postponed)
+        reserve = sum(self._expect_tokens(field) for field in read)
+        return Plan(asked, postponed, left_out, reserve)
 
     def decode(
         self,
@@ -100,19 +109,21 @@ class Decoder:
             yield from _read_article(prompt)
         tape = Tape((yield Step(prompt.question)), room)
         try:
-            yield from self._read_fields(tape, prompt, lens, plan.asked, readings)
+            yield from self._read_fields(tape, prompt, lens, plan, readings)
         except OutOfRoomError:
-            left_out |= {name: NO_ROOM for name in plan.asked if name not in readings}
-        return assemble(lens, readings, left_out, len(tape), read)
+            missing = (name for name in plan.asked if name not in readings)
+            left_out |= {name: NO_ROOM for name in missing if name not in plan.postponed}
+        return assemble(lens, readings, left_out, len(tape), read, plan.postponed)
 
     def _read_fields(
         self,
         tape: Tape,
         prompt: Prompt,
         lens: Lens,
-        asked: tuple[str, ...],
+        plan: Plan,
         readings: dict[str, FieldReading],
     ) -> Decoding[None]:
+        asked = cut_postponed_end(plan)
         spelling, vocabulary = self._spelling, self._vocabulary
         reader = FieldReader(
             tape,
@@ -123,11 +134,13 @@ class Decoder:
             lens=lens.name,
         )
         for number, name in enumerate(asked):
-            is_last = number == len(asked) - 1
-            closing = (spelling.end,) if is_last else spelling.delimiter
+            closing = (spelling.end,) if name == plan.asked[-1] else spelling.delimiter
             place = Place(number == 0, closing[0])
-            readings[name] = yield from reader.read(lens.contract.field(name), place)
-            if not is_last:
+            if name in plan.postponed:
+                tape.force(spelling.value(EMPTY, is_first=place.is_first))
+            else:
+                readings[name] = yield from reader.read(lens.contract.field(name), place)
+            if number < len(asked) - 1:
                 tape.force(closing)
 
     def _expect_tokens(self, field: AnyField) -> int:
@@ -147,9 +160,33 @@ def stop(
 ) -> Answer:
     """Answer the gate field alone; every other field that was to be asked says why it is empty."""
     gate = checkpoint.field.name
-    left_out = {name: verdict.note for name in plan.asked if name != gate} | dict(plan.left_out)
+    # The gate's reason wins over that of a field left for later: a stop is final.
+    left_out = dict(plan.left_out) | {name: verdict.note for name in plan.asked if name != gate}
     read = prompt.lead_tokens + len(checkpoint.question)
-    return assemble(lens, {gate: verdict.reading}, left_out, verdict.tokens, read)
+    answer = assemble(lens, {gate: verdict.reading}, left_out, verdict.tokens, read)
+    return replace(answer, is_stopped=True)
+
+
+def choose_postponed(lens: Lens, asked: Sequence[str], effort: Effort) -> tuple[str, ...]:
+    """Name the fields that an effort leaves for later, of those that the build is asked for."""
+    plans = {name: lens.contract.field(name).decode_plan() for name in asked}
+    if effort is Effort.CLOSED:
+        read = {name for name, plan in plans.items() if isinstance(plan, ScoreOptions | ScoreSet)}
+    elif effort is Effort.GATE:
+        scored = (name for name, plan in plans.items() if isinstance(plan, ScoreOptions))
+        first = next(scored, None)
+        gate = lens.gate.field if lens.gate and lens.gate.field in plans else first
+        read = {gate} if gate else set()
+    else:
+        return ()
+    # A lens without any closed field is still read: for its first one, or it would say nothing.
+    return tuple(name for name in asked if name not in (read or set(asked[:1])))
+
+
+def cut_postponed_end(plan: Plan) -> tuple[str, ...]:
+    """Give the asked fields up to the last one that is read: nothing has to be written after it."""
+    read = [place for place, name in enumerate(plan.asked) if name not in plan.postponed]
+    return plan.asked[: read[-1] + 1] if read else ()
 
 
 def assemble(
@@ -158,6 +195,7 @@ def assemble(
     left_out: Mapping[str, str],
     tokens: int,
     prompt_tokens: int,
+    postponed: tuple[str, ...] = (),
 ) -> Answer:
     """Put readings together in contract order; a field left out is empty and says why."""
     complete = {
@@ -167,7 +205,7 @@ def assemble(
     }
     stream = DELIMITER.join(reading.text for reading in complete.values())
     missing = tuple(name for name in complete if name not in readings)
-    return Answer(stream, complete, missing, tokens, prompt_tokens)
+    return Answer(stream, complete, missing, tokens, prompt_tokens, postponed)
 
 
 def _read_article(prompt: Prompt) -> Decoding[None]:

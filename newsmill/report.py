@@ -5,15 +5,16 @@ Reads and judges; how it looks is `newsmill/report_view.py`'s.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from newsmill.workplace import Workplace
-from schemas.settings import Settings
-from store import builds, counts
+from schemas.effort import Effort, Pace
+from schemas.settings import ObjectiveSettings, Settings
+from store import builds, counts, pace as paces
 from store.builds import Live
-from workers.queues import STAGES
+from workers.queues import INFERENCE, STAGES
 
 PING_TIMEOUT_S = 1.0
 
@@ -43,11 +44,24 @@ class Report:
     """The settings' build."""
     redis_error: str | None = None
     """Why the workers could not be asked."""
+    pace: Pace | None = None
+    """At which effort articles are read, and why; None when nobody has looked or may choose."""
+    objective: ObjectiveSettings = field(default_factory=ObjectiveSettings)
 
     @property
     def waiting(self) -> int:
         """Work that is not done and not dead."""
         return sum(each.waiting + each.delayed + each.claimed for each in self.queues)
+
+    @property
+    def back_fill(self) -> int:
+        """What was read in haste and is yet to be read in full."""
+        return sum(each.back_fill for each in self.queues)
+
+    @property
+    def effort(self) -> Effort:
+        """At which effort articles are read now."""
+        return self.pace.effort if self.pace else Effort.FULL
 
     @property
     def dead(self) -> int:
@@ -63,6 +77,7 @@ def read_report(place: Workplace, *, is_up: bool, with_workers: bool = True) -> 
         rates = counts.count_rates(session)
         errors = counts.list_errors(session)
         live = builds.find_live(session)
+        pace = paces.find(session, INFERENCE) if place.settings.objective.may_degrade else None
     workers, redis_error = ping_workers(place.settings) if with_workers else (None, None)
     return Report(
         totals=totals,
@@ -74,6 +89,8 @@ def read_report(place: Workplace, *, is_up: bool, with_workers: bool = True) -> 
         live=live,
         default_build=place.settings.inference.build,
         redis_error=redis_error,
+        pace=pace,
+        objective=place.settings.objective,
     )
 
 
@@ -108,7 +125,16 @@ def find_concerns(report: Report) -> list[str]:
             f"build {live.name} was refused by {live.refused_by}, where the one before goes on: "
             f"{live.refusal}"
         )
-    return concerns + _find_silence(report)
+    return concerns + _find_shortfall(report) + _find_silence(report)
+
+
+def _find_shortfall(report: Report) -> list[str]:
+    """Say when less is read than the operator counts on, although there is more to read."""
+    wanted, read = report.objective.articles, report.rates.inference
+    waiting = next(each for each in report.queues if each.stage == INFERENCE).waiting
+    if read >= wanted or waiting < wanted:
+        return []
+    return [f"inference: {read} articles in 5 minutes, and the objective is {wanted}"]
 
 
 def _find_silence(report: Report) -> list[str]:
@@ -133,6 +159,12 @@ def to_json(report: Report) -> dict[str, Any]:
         "totals": asdict(report.totals),
         "queues": [_plain(asdict(queue)) for queue in report.queues],
         "rates": _plain(asdict(report.rates)),
+        "effort": {
+            "level": report.effort,
+            "reason": report.pace.reason if report.pace else None,
+            "since": report.pace.since.isoformat() if report.pace else None,
+            "back_fill": report.back_fill,
+        },
         "errors": [_plain(asdict(error)) for error in report.errors],
         "concerns": find_concerns(report),
     }

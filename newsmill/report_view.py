@@ -11,6 +11,7 @@ from rich.table import Table
 
 from newsmill.report import Report, find_concerns
 from newsmill.supervisor import ProcessState
+from schemas.effort import Effort
 from workers.queues import INFERENCE, INGEST, PREFILTER, RECONSTRUCT
 
 COLOURS = {"running": "green", "waiting": "yellow", "stopped": "dim"}
@@ -18,7 +19,7 @@ COLOURS = {"running": "green", "waiting": "yellow", "stopped": "dim"}
 
 def view_report(report: Report) -> RenderableType:
     """Show queues, totals, errors and what needs attention."""
-    parts: list[RenderableType] = [_view_queues(report), _view_totals(report)]
+    parts: list[RenderableType] = [_view_queues(report), _view_totals(report), _view_effort(report)]
     if report.errors:
         parts.append(_view_errors(report))
     parts += [f"[yellow]! {escape(concern)}[/yellow]" for concern in find_concerns(report)]
@@ -81,6 +82,16 @@ def _view_build(report: Report) -> str:
         return f"build {escape(report.default_build)}, by its setting"
     reason = f": {live.reason}" if live.reason else ""
     return escape(f"build {live.name}, live since {live.deployed_at:%Y-%m-%d %H:%M}{reason}")
+
+
+def _view_effort(report: Report) -> str:
+    """Say at which effort articles are read, and what that leaves for later."""
+    later = f", {report.back_fill} to be read in full later" if report.back_fill else ""
+    if report.effort is Effort.FULL or report.pace is None:
+        return f"effort: full{later}"
+    since = f"{report.pace.since:%H:%M %Z}"
+    reason = escape(report.pace.reason)
+    return f"[yellow]effort: {report.effort} since {since}[/yellow]{later}: {reason}"
 
 
 def _view_errors(report: Report) -> Table:

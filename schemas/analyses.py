@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from schemas.completions import Completion, FieldReading
 from schemas.contract import DELIMITER, Contract
+from schemas.effort import Effort
 from schemas.fields import ParseContext
 from schemas.lens import Lens
 from schemas.reconstruction import Rejection, reconstruct
@@ -38,9 +39,13 @@ class Analysis(BaseModel):
     notes: dict[str, str]
     """Field name → what was salvaged or is missing."""
     reason: str | None = None
-    """What is to be said of the whole row: why it was rejected, or how it was scored."""
+    """What is to be said of the whole row: why it was rejected, how it was read and scored."""
     score: float | None = None
     tier: str | None = None
+    effort: Effort = Effort.FULL
+    """How much of the article was read. Below full effort it is read in full later."""
+    postponed: tuple[str, ...] = ()
+    """Fields without a value by choice, for the time being. Any other null is a failure."""
 
 
 def rebuild(completion: Completion, lens: Lens, context: ParseContext) -> Analysis:
@@ -53,6 +58,8 @@ def rebuild(completion: Completion, lens: Lens, context: ParseContext) -> Analys
         "lens_version": lens.version,
         "contract_version": completion.contract_version,
         "build": completion.build,
+        "effort": completion.effort,
+        "postponed": completion.postponed,
     }
     if isinstance(result, Rejection):
         return Analysis(
@@ -70,7 +77,7 @@ def rebuild(completion: Completion, lens: Lens, context: ParseContext) -> Analys
             if reading.confidence is not None and result.values.get(name) is not None
         },
         notes=result.notes,
-        reason="; ".join(note for note in (stopped, *worth.notes) if note) or None,
+        reason="; ".join(filter(None, (completion.effort.remark, stopped, *worth.notes))) or None,
         score=worth.overall,
         tier=worth.tier,
     )
@@ -97,5 +104,6 @@ def realign(completion: Completion, contract: Contract) -> Completion:
         "stream": DELIMITER.join(parts),
         "readings": answered | new,
         "left_out": tuple(name for name in names if name in new or name in completion.left_out),
+        "postponed": tuple(name for name in completion.postponed if name in names),
     }
     return completion.model_copy(update=changes)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
+from schemas.effort import Effort
+
 STOPPED = "stopped at the gate"
 """How the note of a field begins that was not read because the article was rejected before it."""
 
@@ -49,6 +51,10 @@ class Completion(BaseModel):
     """16 hex digits over the prompt's bytes; over all of them where reading stopped at the gate."""
     left_out: tuple[str, ...] = ()
     """Fields that were not asked on purpose, or that the build does not know."""
+    effort: Effort = Effort.FULL
+    """How much of the article was read; below full effort, it is read in full later."""
+    postponed: tuple[str, ...] = ()
+    """Of the fields left out, those that are read later."""
 
     @property
     def unread(self) -> dict[str, str]:

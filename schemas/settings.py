@@ -98,6 +98,15 @@ class InferenceSettings(Group):
     """Longest time for which one message keeps the worker claiming more articles."""
 
 
+class ObjectiveSettings(Group):
+    oldest: Duration = timedelta(minutes=30)
+    """How long an article may wait for the model before it is to be read with less effort."""
+    articles: int = Attribute(default=0, ge=0, le=10_000_000)
+    """Articles, each through one lens, to be read in 5 minutes when much waits; 0: as age asks."""
+    may_degrade: bool = True
+    """Whether articles may be read with less effort when too many wait, and in full later."""
+
+
 class QueueSettings(Group):
     tick_every: Duration = timedelta(seconds=20)
     """How often due sources are polled and stuck work is sent again."""
@@ -181,6 +190,7 @@ class Settings(BaseSettings):
     ingest: IngestSettings = IngestSettings()
     prefilter: PrefilterSettings = PrefilterSettings()
     inference: InferenceSettings = InferenceSettings()
+    objective: ObjectiveSettings = ObjectiveSettings()
     queue: QueueSettings = QueueSettings()
     flower: FlowerSettings = FlowerSettings()
     log: LogSettings = LogSettings()

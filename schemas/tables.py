@@ -180,6 +180,26 @@ class Work(Base):
     traceback: Mapped[str | None]
 
 
+class Pace(Base):
+    """At which effort a stage works now; shared by all its workers, whichever machine they run on.
+
+    Not history: one row a stage, written every few seconds while there is work.
+    """
+
+    __tablename__ = "pace"
+
+    stage: Mapped[str] = mapped_column(primary_key=True)
+    effort: Mapped[str] = mapped_column(server_default=sql("'full'"))
+    reason: Mapped[str]
+    """Why it is this effort, in words."""
+    since: Mapped[Moment]
+    """When the effort changed last."""
+    measured: Mapped[JsonObject]
+    """The rates on which the next decision rests."""
+    looked_at: Mapped[Moment]
+    """When a worker looked at the load last."""
+
+
 class Screening(Base):
     """The prefilter's decision on one article for one lens."""
 
@@ -212,6 +232,7 @@ class Completion(Base):
     __tablename__ = "completion"
     __table_args__ = (
         UniqueConstraint("article_id", "lens", "contract_version", "build"),
+        CheckConstraint("effort IN ('full', 'short', 'closed', 'gate')", name="effort"),
         Index(None, "created_at", postgresql_using="brin"),
     )
 
@@ -235,6 +256,10 @@ class Completion(Base):
     """16 hex digits over the prompt's bytes."""
     left_out: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=sql("'{}'"))
     """Fields that were not asked, on purpose or because the build does not know them."""
+    effort: Mapped[str] = mapped_column(server_default=sql("'full'"))
+    """How much of the article was read; below full effort, it is read in full later."""
+    postponed: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=sql("'{}'"))
+    """Of the fields left out, those that are read later."""
     created_at: Mapped[Now]
 
 
@@ -245,6 +270,7 @@ class Analysis(Base):
     __table_args__ = (
         UniqueConstraint("article_id", "lens", "lens_version"),
         CheckConstraint("status IN ('complete', 'partial', 'rejected')", name="status"),
+        CheckConstraint("effort IN ('full', 'short', 'closed', 'gate')", name="effort"),
         Index(None, "lens", "lens_version", "score"),
         Index(None, "updated_at"),
     )
@@ -259,7 +285,7 @@ class Analysis(Base):
     """Null where the values came from a label."""
     status: Mapped[str]
     reason: Mapped[str | None]
-    """What is to be said of the whole row: why it was rejected, or how it was scored."""
+    """What is to be said of the whole row: why it was rejected, how it was read and scored."""
     values: Mapped[JsonObject]
     """Field name → value; a field that could not be read is absent or null."""
     confidences: Mapped[JsonObject]
@@ -269,6 +295,10 @@ class Analysis(Base):
     score: Mapped[float | None]
     """0 to 10, over the lens's weights."""
     tier: Mapped[str | None]
+    effort: Mapped[str] = mapped_column(server_default=sql("'full'"))
+    """Of the completion. Below full effort, the row is made whole later."""
+    postponed: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=sql("'{}'"))
+    """Fields that are null by choice, for the time being; any other null is a failure."""
     created_at: Mapped[Now]
     updated_at: Mapped[Now]
 

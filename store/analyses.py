@@ -28,20 +28,23 @@ class Rebuilt:
 
 _SAVE = """
 INSERT INTO analysis (article_id, lens, lens_version, completion_id, status, reason,
-                      values, confidences, notes, score, tier)
+                      values, confidences, notes, score, tier, effort, postponed)
 SELECT article_id, lens, lens_version, completion_id, status, reason,
-       CAST(given.values AS jsonb), CAST(confidences AS jsonb), CAST(notes AS jsonb), score, tier
+       CAST(given.values AS jsonb), CAST(confidences AS jsonb), CAST(notes AS jsonb), score, tier,
+       effort, ARRAY(SELECT jsonb_array_elements_text(CAST(postponed AS jsonb)))
 FROM unnest(
     CAST(:article_ids AS bigint[]), CAST(:lenses AS text[]), CAST(:lens_versions AS int[]),
     CAST(:completion_ids AS bigint[]), CAST(:statuses AS text[]), CAST(:reasons AS text[]),
     CAST(:values AS text[]), CAST(:confidences AS text[]), CAST(:notes AS text[]),
-    CAST(:scores AS float[]), CAST(:tiers AS text[])
+    CAST(:scores AS float[]), CAST(:tiers AS text[]), CAST(:efforts AS text[]),
+    CAST(:postponed AS text[])
 ) AS given (article_id, lens, lens_version, completion_id, status, reason, values, confidences,
-            notes, score, tier)
+            notes, score, tier, effort, postponed)
 ON CONFLICT (article_id, lens, lens_version) DO UPDATE
 SET completion_id = excluded.completion_id, status = excluded.status, reason = excluded.reason,
     values = excluded.values, confidences = excluded.confidences, notes = excluded.notes,
-    score = excluded.score, tier = excluded.tier, updated_at = now()
+    score = excluded.score, tier = excluded.tier, effort = excluded.effort,
+    postponed = excluded.postponed, updated_at = now()
 """
 
 
@@ -68,6 +71,8 @@ def save(session: Session, rebuilt: Iterable[Rebuilt]) -> None:
         notes=[to_json(row.notes) for row in rows],
         scores=[row.score for row in rows],
         tiers=[row.tier for row in rows],
+        efforts=[row.effort for row in rows],
+        postponed=[to_json(row.postponed) for row in rows],
     )
 
 
@@ -89,6 +94,9 @@ class ShownAnalysis:
     tier: str | None
     build: str | None
     updated_at: datetime
+    effort: str = "full"
+    """Below `full`, the article is read again, and the values of `postponed` are yet to come."""
+    postponed: tuple[str, ...] = ()
 
 
 def list_latest(
@@ -129,4 +137,6 @@ def _show(row: tables.Analysis) -> ShownAnalysis:
         tier=row.tier,
         build=None if row.completion is None else row.completion.build,
         updated_at=row.updated_at,
+        effort=row.effort,
+        postponed=tuple(row.postponed),
     )

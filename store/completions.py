@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from schemas import tables
 from schemas.completions import Completion, FieldReading
+from schemas.effort import EFFORTS, Effort
 from store.clean import clean_text, to_json
 from store.statements import execute
 
@@ -25,23 +26,28 @@ class StoredCompletion:
 
 _SAVE = """
 INSERT INTO completion (article_id, lens, contract_version, build, stream, readings,
-                        prompt_tokens, completion_tokens, timings_ms, cpu_s, prompt_hash, left_out)
+                        prompt_tokens, completion_tokens, timings_ms, cpu_s, prompt_hash, left_out,
+                        effort, postponed)
 SELECT article_id, lens, contract_version, build, stream, CAST(readings AS jsonb),
        prompt_tokens, completion_tokens, CAST(timings_ms AS jsonb), cpu_s, prompt_hash,
-       ARRAY(SELECT jsonb_array_elements_text(CAST(left_out AS jsonb)))
+       ARRAY(SELECT jsonb_array_elements_text(CAST(left_out AS jsonb))), effort,
+       ARRAY(SELECT jsonb_array_elements_text(CAST(postponed AS jsonb)))
 FROM unnest(
     CAST(:article_ids AS bigint[]), CAST(:lenses AS text[]), CAST(:contract_versions AS text[]),
     CAST(:builds AS text[]), CAST(:streams AS text[]), CAST(:readings AS text[]),
     CAST(:prompt_tokens AS int[]), CAST(:completion_tokens AS int[]),
     CAST(:timings_ms AS text[]), CAST(:cpu_s AS float[]), CAST(:prompt_hashes AS text[]),
-    CAST(:left_out AS text[])
+    CAST(:left_out AS text[]), CAST(:efforts AS text[]), CAST(:postponed AS text[])
 ) AS given (article_id, lens, contract_version, build, stream, readings, prompt_tokens,
-            completion_tokens, timings_ms, cpu_s, prompt_hash, left_out)
+            completion_tokens, timings_ms, cpu_s, prompt_hash, left_out, effort, postponed)
 ON CONFLICT (article_id, lens, contract_version, build) DO UPDATE
 SET stream = excluded.stream, readings = excluded.readings,
     prompt_tokens = excluded.prompt_tokens, completion_tokens = excluded.completion_tokens,
     timings_ms = excluded.timings_ms, cpu_s = excluded.cpu_s,
-    prompt_hash = excluded.prompt_hash, left_out = excluded.left_out, created_at = now()
+    prompt_hash = excluded.prompt_hash, left_out = excluded.left_out, effort = excluded.effort,
+    postponed = excluded.postponed, created_at = now()
+WHERE array_position(CAST(:order AS text[]), excluded.effort)
+    <= array_position(CAST(:order AS text[]), completion.effort)
 RETURNING id
 """
 
@@ -49,7 +55,8 @@ RETURNING id
 def save(session: Session, completions: Iterable[tuple[int, Completion]]) -> list[int]:
     """Store completions, each with its article's id; returns their ids, in no special order.
 
-    What the same build answered before about the same article and contract is replaced.
+    What the same build answered before about the same article and contract is replaced, unless
+    it was read with more effort: then that stays, and its id is not among those returned.
     """
     by_key = {
         (article_id, each.lens, each.contract_version, each.build): each
@@ -74,12 +81,45 @@ def save(session: Session, completions: Iterable[tuple[int, Completion]]) -> lis
         cpu_s=[row.cpu_s for row in rows],
         prompt_hashes=[row.prompt_hash for row in rows],
         left_out=[to_json(row.left_out) for row in rows],
+        efforts=[row.effort for row in rows],
+        postponed=[to_json(row.postponed) for row in rows],
+        order=list(EFFORTS),
     )
     return list(saved.scalars())
 
 
 def _dump_readings(completion: Completion) -> dict[str, object]:
     return {name: reading.model_dump() for name, reading in completion.readings.items()}
+
+
+_UNFINISHED = """
+SELECT article_id, lens
+FROM completion
+WHERE effort <> 'full' AND (article_id, lens, contract_version, build) IN (
+    SELECT * FROM unnest(
+        CAST(:article_ids AS bigint[]), CAST(:lenses AS text[]), CAST(:contract_versions AS text[]),
+        CAST(:builds AS text[])
+    )
+)
+"""
+
+
+def list_unfinished(
+    session: Session, completions: Iterable[tuple[int, Completion]]
+) -> list[tuple[int, str]]:
+    """Give article and lens of those completions whose stored ones were not read in full."""
+    degraded = [(key, each) for key, each in completions if each.effort is not Effort.FULL]
+    if not degraded:
+        return []
+    rows = execute(
+        session,
+        _UNFINISHED,
+        article_ids=[article_id for article_id, _ in degraded],
+        lenses=[each.lens for _, each in degraded],
+        contract_versions=[each.contract_version for _, each in degraded],
+        builds=[each.build for _, each in degraded],
+    )
+    return [(article_id, lens) for article_id, lens in rows]
 
 
 def load(session: Session, completion_ids: Collection[int]) -> list[StoredCompletion]:
@@ -107,6 +147,8 @@ def _read_completion(row: tables.Completion) -> Completion:
         cpu_s=row.cpu_s,
         prompt_hash=row.prompt_hash,
         left_out=tuple(row.left_out),
+        effort=Effort(row.effort),
+        postponed=tuple(row.postponed),
     )
 
 

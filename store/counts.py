@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from store.statements import execute
+from store.work import URGENT
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,9 @@ class StageQueue:
     claimed: int
     dead: int
     oldest_waiting: timedelta | None
-    """How long the work that is due has been there, the oldest of it."""
+    """How long the work that is due has been there, the oldest of it, back-fill left out."""
+    back_fill: int = 0
+    """Of what waits, what was done in haste once and is to be made whole when time allows."""
 
 
 _QUEUES = """
@@ -74,7 +77,9 @@ SELECT stage,
     count(*) FILTER (WHERE state = 'waiting' AND due_at > now()),
     count(*) FILTER (WHERE state = 'claimed'),
     count(*) FILTER (WHERE state = 'dead'),
-    now() - min(enqueued_at) FILTER (WHERE state = 'waiting' AND due_at <= now())
+    now() - min(enqueued_at)
+        FILTER (WHERE state = 'waiting' AND due_at <= now() AND priority >= :urgent),
+    count(*) FILTER (WHERE state <> 'dead' AND priority < :urgent)
 FROM work
 GROUP BY stage
 ORDER BY stage
@@ -83,7 +88,7 @@ ORDER BY stage
 
 def count_queues(session: Session) -> list[StageQueue]:
     """Count the work of each stage that has any."""
-    return [StageQueue(*row) for row in execute(session, _QUEUES)]
+    return [StageQueue(*row) for row in execute(session, _QUEUES, urgent=URGENT)]
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ _FIXED_COLUMNS = {
     "tier": sql.SQL("analysis.tier"),
     "score": sql.SQL("analysis.score"),
     "status": sql.SQL("analysis.status"),
+    "effort": sql.SQL("analysis.effort"),
     "build": sql.SQL("completion.build"),
     "confidences": sql.SQL("analysis.confidences"),
 }

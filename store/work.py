@@ -18,6 +18,9 @@ from sqlalchemy.orm import Session
 from store.clean import clean_optional, clean_text
 from store.statements import execute
 
+URGENT = 0
+"""Work of this priority or more is waited for; what is below is done when nothing else waits."""
+
 Item = int | tuple[int, str]
 """A subject id, or a subject id with a lens."""
 
@@ -34,6 +37,7 @@ class Claim:
     """Counting this one, so 1 on the first."""
     alone: bool
     """It failed before, also if a person has given it its attempts back since."""
+    priority: int = 0
 
 
 _ENQUEUE = """
@@ -102,7 +106,7 @@ WITH due AS (
     WHERE (work.stage, work.subject_id, work.lens) = (next.stage, next.subject_id, next.lens)
     RETURNING work.subject_id, work.lens, work.attempts, work.alone, work.priority
 )
-SELECT subject_id, lens, attempts, alone
+SELECT subject_id, lens, attempts, alone, priority
 FROM claimed
 ORDER BY priority DESC, subject_id DESC, lens
 """
@@ -116,19 +120,22 @@ def claim(
     lease: timedelta,
     subject_ids: Collection[int] | None = None,
     lenses: Collection[str] | None = None,
+    urgent_only: bool = False,
 ) -> list[Claim]:
     """Take what is due for a lease's time: most urgent first, then newest.
 
-    `subject_ids` and `lenses` narrow the choice. Commit before the work begins: the attempt is
-    then counted, whatever the work does to the worker. Work that failed before, or that a
-    worker died with, comes alone, so that a poison article cannot bury its neighbours: call
-    until nothing is left.
+    `subject_ids`, `lenses` and `urgent_only` narrow the choice. Commit before the work begins:
+    the attempt is then counted, whatever the work does to the worker. Work that failed before, or
+    that a worker died with, comes alone, so that a poison article cannot bury its neighbours:
+    call until nothing is left.
     """
     narrowed = ""
     if subject_ids is not None:
         narrowed += " AND subject_id = ANY(:subject_ids)"
     if lenses is not None:
         narrowed += " AND lens = ANY(:lenses)"
+    if urgent_only:
+        narrowed += " AND priority >= :urgent"
     claim_id = uuid4()
     rows = execute(
         session,
@@ -139,10 +146,11 @@ def claim(
         claim_id=claim_id,
         subject_ids=None if subject_ids is None else list(subject_ids),
         lenses=None if lenses is None else list(lenses),
+        urgent=URGENT,
     )
     return [
-        Claim(stage, subject_id, lens, claim_id, attempts, alone)
-        for subject_id, lens, attempts, alone in rows
+        Claim(stage, subject_id, lens, claim_id, attempts, alone, priority)
+        for subject_id, lens, attempts, alone, priority in rows
     ]
 
 

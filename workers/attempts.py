@@ -55,12 +55,22 @@ def take(
 
 
 def claim(
-    mill: Mill, stage: str, subject_ids: Collection[int] | None, *, limit: int
+    mill: Mill,
+    stage: str,
+    subject_ids: Collection[int] | None,
+    *,
+    limit: int,
+    urgent_only: bool = False,
 ) -> list[Claim]:
     """Claim up to `limit` rows in a transaction of its own."""
     with phase("claim"), mill.database.begin() as session:
         claims = work.claim(
-            session, stage, limit=limit, lease=mill.settings.queue.lease, subject_ids=subject_ids
+            session,
+            stage,
+            limit=limit,
+            lease=mill.settings.queue.lease,
+            subject_ids=subject_ids,
+            urgent_only=urgent_only,
         )
     count(claimed=len(claims))
     return claims

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ingest.http import HttpClient
     from ingest.screening import Screener
     from workers.live import LiveAnalyst
+    from workers.pace import Pilot
 
 BYTES_PER_MB = 1_000_000
 
@@ -77,6 +78,13 @@ class Mill:
     def analyst(self) -> Analyst:
         """The build in use, loaded: a fraction of a second for the starter, more for others."""
         return self.live.analyst
+
+    @cached_property
+    def pilot(self) -> Pilot:
+        """What says at which effort articles are read."""
+        from workers.pace import Pilot
+
+        return Pilot(self)
 
     def close(self) -> None:
         """Close what was opened."""

@@ -12,7 +12,7 @@ from workers.app import app
 from workers.attempts import attempt, take
 from workers.journal import count, phase
 from workers.mill import get_mill
-from workers.queues import INFERENCE, PREFILTER, TASKS
+from workers.queues import AUDIT, INFERENCE, KEPT, PREFILTER, TASKS
 from workers.sending import send
 from workers.slices import TURN, Slice
 
@@ -31,18 +31,20 @@ def screen(article_ids: list[int]) -> None:
                 decided = [
                     (each.article_id, one) for each in found for one in mill.screener.screen(each)
                 ]
-            going_on = [(article_id, one.lens) for article_id, one in decided if goes_on(one)]
+            kept = [(article_id, one.lens) for article_id, one in decided if is_kept(one)]
+            audits = [(article_id, one.lens) for article_id, one in decided if one.audit]
             with phase("store"), mill.database.begin() as session:
                 screenings.save(session, decided)
-                work.enqueue(session, INFERENCE, going_on)
+                work.enqueue(session, INFERENCE, kept, priority=KEPT)
+                work.enqueue(session, INFERENCE, audits, priority=AUDIT)
                 work.finish(session, claims)
-            kept_ids = sorted({article_id for article_id, _ in going_on})
+            kept_ids = sorted({article_id for article_id, _ in (*kept, *audits)})
             count(screened=len(found), kept=len(kept_ids))
             send(mill.settings, {INFERENCE: kept_ids})
     if within.is_over:
         send(mill.settings, {PREFILTER: article_ids})
 
 
-def goes_on(decision: Decision) -> bool:
-    """Whether the model is to read the article: it is kept, or drawn as an audit of the drops."""
-    return decision.decision == "keep" or decision.audit
+def is_kept(decision: Decision) -> bool:
+    """Whether the lens wants the article. An audit of the drops goes on too, but after those."""
+    return decision.decision == "keep"

@@ -11,6 +11,13 @@ TICK = "tick"
 STAGES = (INGEST, PREFILTER, INFERENCE, RECONSTRUCT)
 """In the order in which an article passes them; also the values of `work.stage`."""
 
+KEPT = 1
+"""Priority of what a lens kept."""
+AUDIT = 0
+"""Of what no rule keeps and that is read to learn what the rules miss."""
+BACK_FILL = -10
+"""Of what was read in haste, and is read in full when nothing else waits."""
+
 QUEUES = (*STAGES, TICK)
 
 TASKS = {

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from sqlalchemy.orm import Session
 
 from schemas.completions import Completion
+from schemas.effort import Effort
 from schemas.errors import PermanentError
 from store import articles, completions, work
-from store.work import Claim
+from store.work import URGENT, Claim
 from workers import attempts
 from workers.journal import count, phase
 from workers.mill import Mill
-from workers.queues import INFERENCE, RECONSTRUCT
+from workers.queues import BACK_FILL, INFERENCE, RECONSTRUCT
 from workers.sending import send
 from workers.slices import Slice
 
@@ -44,6 +45,7 @@ class Stretch:
     def __init__(self, mill: Mill, within: Slice) -> None:
         self._mill = mill
         self._slice = within
+        self._effort = Effort.FULL
         self._in_flight: dict[Key, Claim] = {}
         self._extended_at = time.monotonic()
         self.is_empty = True
@@ -56,30 +58,45 @@ class Stretch:
     def requests(self) -> Iterator[Request]:
         """Claim and hand over articles, a few at a time, as the analyst asks for more."""
         sequences = self._mill.analyst.sequences
-        batch = attempts.claim(self._mill, INFERENCE, None, limit=sequences)
+        batch = self._claim(sequences)
         self.is_empty = not batch
         while batch:
             yield from self._open(batch)
             if _is_alone(batch) or self._slice.is_over or self._mill.live.is_due():
                 return
             # Few: what is claimed early waits here, where a more urgent article cannot overtake it.
-            batch = attempts.claim(self._mill, INFERENCE, None, limit=max(1, sequences // 2))
+            batch = self._claim(max(1, sequences // 2))
             if _is_alone(batch):
                 attempts.give_back(self._mill, batch)
                 return
 
+    def _claim(self, limit: int) -> list[Claim]:
+        """Claim at the effort of the hour. Whoever reads in haste has no time for back-fill."""
+        self._effort = self._mill.pilot.choose_effort()
+        in_haste = self._effort is not Effort.FULL
+        return attempts.claim(self._mill, INFERENCE, None, limit=limit, urgent_only=in_haste)
+
     def save(self, done: Sequence[tuple[Request, Completion]]) -> None:
-        """Store completions as they come, and let their reconstruction follow."""
+        """Store completions as they come, and let their reconstruction follow.
+
+        What was read in haste waits again at once, to be read in full when nothing else waits.
+        """
         keys = [cast(Key, request.key) for request, _ in done]
+        claims = [self._in_flight[key] for key in keys]
         rows = [(key[0], completion) for key, (_, completion) in zip(keys, done, strict=True)]
         with phase("store"), self._mill.database.begin() as session:
             completion_ids = completions.save(session, rows)
             work.enqueue(session, RECONSTRUCT, completion_ids, again=True)
-            work.finish(session, [self._in_flight[key] for key in keys])
+            work.finish(session, claims)
+            # After the old row is gone; where the claim was lost, somebody else's stays as it is.
+            back_fill = completions.list_unfinished(session, rows)
+            work.enqueue(session, INFERENCE, back_fill, priority=BACK_FILL)
             self._extend_leases(session)
         for key in keys:
             del self._in_flight[key]
-        count(completed=len(done))
+        urgent = sum(claim.priority >= URGENT for claim in claims)
+        self._mill.pilot.note_read(read=urgent, back_filled=len(claims) - urgent)
+        count(completed=len(done), back_filled=len(claims) - urgent, degraded=len(back_fill))
         send(self._mill.settings, {RECONSTRUCT: completion_ids})
 
     def _open(self, batch: Sequence[Claim]) -> Iterator[Request]:
@@ -96,7 +113,8 @@ class Stretch:
                 missing = "article is gone" if article is None else "lens is not in use"
                 self.refuse((claim.subject_id, claim.lens), PermanentError(f"the {missing}"))
                 continue
-            yield Request((claim.subject_id, claim.lens), article.title, article.text, lens)
+            key = (claim.subject_id, claim.lens)
+            yield Request(key, article.title, article.text, lens, self._effort)
 
     def refuse(self, key: Key, error: Exception) -> None:
         """End the attempt at one article alone."""

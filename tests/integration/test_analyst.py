@@ -12,11 +12,19 @@ from hypothesis import HealthCheck, given, settings as hypothesis_settings, stra
 from inference.analyst import Analyst, Request
 from inference.builds import Build, KnownContract
 from inference.calibration import Monotone, Temperature, calibrate
-from inference.decoder import SKIPPED, UNKNOWN
+from inference.decoder import SKIPPED, UNKNOWN, choose_postponed
 from schemas.analyses import rebuild
 from schemas.completions import Completion
 from schemas.contract import DELIMITER, Contract
-from schemas.fields import ITEM_SEPARATOR, CopySpans, FlagField, ParseContext, ScoreOptions
+from schemas.effort import EFFORTS, POSTPONED, Effort
+from schemas.fields import (
+    ITEM_SEPARATOR,
+    CopySpans,
+    FlagField,
+    ParseContext,
+    ScoreOptions,
+    ScoreSet,
+)
 from schemas.lens import Lens, load_lenses
 from schemas.settings import InferenceSettings
 from tests.paths import ROOT
@@ -231,6 +239,56 @@ def test_field_that_the_build_does_not_know_is_left_out_and_says_so(
     assert {**after.readings, "added": None} == {**before.readings, "added": None}
     analysis = rebuild(after, newer, ParseContext())
     assert (analysis.values["added"], analysis.notes["added"]) == (None, UNKNOWN)
+
+
+GATE_FIELDS = {
+    "editorial": "category",
+    "newsletter": "sentiment",
+    "ai_industry": "relevance_score",
+    "sustainability_tech": "deployment_maturity",
+}
+
+
+@pytest.mark.parametrize("name", GATE_FIELDS)
+@pytest.mark.parametrize("effort", EFFORTS)
+def test_effort_decides_what_is_read_and_what_is_left_for_later(
+    analyst: Analyst, lenses: dict[str, Lens], name: str, effort: Effort
+) -> None:
+    lens, (title, text) = lenses[name], write_article(7)
+    text = f"{text}. " * 4
+    [(_, completion)] = analyst.analyse([Request(0, title, text, lens, effort)])
+    plans = {field.name: field.decode_plan() for field in lens.contract.asked}
+    read = {
+        Effort.CLOSED: {n for n, p in plans.items() if isinstance(p, ScoreOptions | ScoreSet)},
+        Effort.GATE: {GATE_FIELDS[name]},
+    }.get(effort, set(plans))
+    assert set(plans) - set(completion.postponed) == read
+    assert completion.left_out == completion.postponed
+    assert completion.effort is effort
+    assert {n for n, reading in completion.readings.items() if reading.text} == read
+    assert len(completion.stream.split(DELIMITER)) == len(plans)
+    postponed = {completion.readings[n].note for n in completion.postponed}
+    assert postponed <= {POSTPONED}
+    assert rebuild(completion, lens, ParseContext.of_article(title, text)).status != "rejected"
+
+
+def test_closed_field_behind_a_text_is_read_without_it(
+    starter_build: Build, lenses: dict[str, Lens]
+) -> None:
+    build = with_manifest(starter_build, contracts=None)
+    lens = lenses["editorial"]
+    backwards = lens.model_copy(update={"contract": Contract(fields=lens.contract.fields[::-1])})
+    with Analyst(build, InferenceSettings(sequences=1)) as analyst:
+        [(_, found)] = analyst.analyse([Request(0, *write_article(2), backwards, Effort.CLOSED)])
+    assert found.postponed == ("bias_analysis", "summary")
+    assert found.readings["category"].confidence
+
+
+def test_lens_without_closed_fields_is_read_for_its_first_one(lenses: dict[str, Lens]) -> None:
+    lens = lenses["editorial"]
+    texts = lens.model_copy(update={"contract": Contract(fields=lens.contract.fields[-2:])})
+    for effort in (Effort.CLOSED, Effort.GATE):
+        assert choose_postponed(texts, ("summary", "bias_analysis"), effort) == ("bias_analysis",)
 
 
 def test_lens_that_the_build_does_not_know_is_not_decoded(

@@ -84,6 +84,20 @@ def test_queue_shows_its_states_and_its_oldest(database: Database) -> None:
     assert queue == StageQueue("prefilter", 2, 1, 1, 1, queue.oldest_waiting)
 
 
+def test_back_fill_is_counted_and_makes_no_queue_old(database: Database) -> None:
+    enqueue(database, "inference", [(1, "a"), (2, "a")], priority=-10)
+    enqueue(database, "inference", [(3, "a")])
+    read(
+        database,
+        "UPDATE work SET enqueued_at = now() - interval '1 day' WHERE priority < 0 RETURNING 1",
+    )
+    with database.begin() as session:
+        (queue,) = counts.count_queues(session)
+    assert (queue.waiting, queue.back_fill) == (3, 2)
+    assert queue.oldest_waiting is not None
+    assert queue.oldest_waiting < HOUR
+
+
 def test_errors_of_unfinished_work_are_listed_last_first(database: Database) -> None:
     for number, retry_in in ((1, None), (2, HOUR)):
         enqueue(database, "prefilter", [number])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from schemas.effort import EFFORTS, Effort
 from schemas.errors import ConfigError
 from store import analyses, builds, completions, screenings
 from store.database import Database
@@ -36,7 +37,9 @@ def test_later_decision_replaces_the_earlier_one(database: Database, source_id: 
 
 def test_completion_comes_back_as_it_was(database: Database, source_id: int) -> None:
     (article_id,) = add_articles(database, source_id, 1)
-    given = make_completion(left_out=("summary", 'odd, "name"'))
+    given = make_completion(
+        left_out=("summary", 'odd, "name"'), effort=Effort.CLOSED, postponed=("summary",)
+    )
     with database.begin() as session:
         (completion_id,) = completions.save(session, [(article_id, given)])
     with database.begin() as session:
@@ -57,6 +60,35 @@ def test_same_build_answering_again_replaces_its_completion(
         ("Sports",),
         ("Politics ||| 4",),
     ]
+
+
+@pytest.mark.parametrize("before", EFFORTS)
+@pytest.mark.parametrize("after", EFFORTS)
+def test_completion_is_never_replaced_by_one_of_less_effort(
+    database: Database, source_id: int, before: Effort, after: Effort
+) -> None:
+    (article_id,) = add_articles(database, source_id, 1)
+    saved = []
+    for effort in (before, after):
+        given = make_completion(effort=effort, stream=f"read at {effort}")
+        with database.begin() as session:
+            saved.append(completions.save(session, [(article_id, given)]))
+    better = EFFORTS.index(after) <= EFFORTS.index(before)
+    assert saved[1] == (saved[0] if better else [])
+    kept = after if better else before
+    assert read(database, "SELECT effort, stream FROM completion") == [(kept, f"read at {kept}")]
+
+
+def test_unfinished_is_what_is_stored_below_full_effort_whatever_was_read_last(
+    database: Database, source_id: int
+) -> None:
+    whole, hasty, unseen = add_articles(database, source_id, 3)
+    given = [(whole, make_completion()), (hasty, make_completion(effort=Effort.SHORT))]
+    now = [(key, make_completion(effort=Effort.GATE)) for key in (whole, hasty, unseen)]
+    with database.begin() as session:
+        completions.save(session, given)
+        assert completions.list_unfinished(session, now) == [(hasty, "editorial")]
+        assert completions.list_unfinished(session, given[:1]) == []
 
 
 def test_history_is_the_last_completion_of_each_article_and_lens(
@@ -92,6 +124,8 @@ def test_analysis_is_replaced_and_shown_with_its_article(
         notes={"sentiment": "cut"},
         score=4.0,
         tier="balanced",
+        effort=Effort.CLOSED,
+        postponed=("summary",),
     )
     for rebuilt in (rejected, complete):
         with database.begin() as session:
@@ -101,6 +135,7 @@ def test_analysis_is_replaced_and_shown_with_its_article(
         assert analyses.list_latest(session, lens="newsletter") == []
     assert (shown.title, shown.build, shown.status) == ("Title 0", "starter", "complete")
     assert (shown.values, shown.reason) == ({"category": "Politics", "sentiment": 4}, None)
+    assert (shown.effort, shown.postponed) == ("closed", ("summary",))
     assert (shown.score, shown.tier, shown.confidences) == (4.0, "balanced", {"category": 0.9})
 
 

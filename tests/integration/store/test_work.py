@@ -52,6 +52,24 @@ def test_claim_is_narrowed_by_stage_subjects_and_lenses(database: Database) -> N
     assert claim(database, "inference", subject_ids=[]) == []
 
 
+def test_back_fill_is_claimed_last_and_only_if_it_is_wanted(database: Database) -> None:
+    enqueue(database, "prefilter", [9], priority=-10)
+    enqueue(database, "prefilter", [1, 2])
+    claims = claim(database, limit=2, urgent_only=True)
+    assert [(each.subject_id, each.priority) for each in claims] == [(2, 0), (1, 0)]
+    assert claim(database, urgent_only=True) == []
+    assert [(each.subject_id, each.priority) for each in claim(database)] == [(9, -10)]
+
+
+def test_work_that_is_finished_and_made_anew_in_one_transaction_waits(database: Database) -> None:
+    enqueue(database, "prefilter", [1])
+    claims = claim(database)
+    with database.begin() as session:
+        assert work.finish(session, claims) == 1
+        assert work.enqueue(session, "prefilter", [1], priority=-10) == 1
+    assert read(database, "SELECT state, attempts, priority FROM work") == [("waiting", 0, -10)]
+
+
 def test_lenses_of_one_article_are_claimed_side_by_side(database: Database) -> None:
     enqueue(database, "inference", [(1, "b"), (2, "a"), (1, "a"), (2, "b")])
     claims = claim(database, "inference")

@@ -13,6 +13,8 @@ from rich.console import Console, RenderableType
 from newsmill.report import TOO_LONG, Report, find_concerns, to_json
 from newsmill.report_view import format_age, view_processes, view_report
 from newsmill.supervisor import ProcessState
+from schemas.effort import Effort, Pace, Window
+from schemas.settings import ObjectiveSettings
 from store.builds import Live
 from store.counts import Rates, StageQueue, Totals, WorkError
 from workers.queues import STAGES
@@ -32,6 +34,15 @@ LIVE = Live(
     refused_for=None,
     refusal=None,
 )
+
+
+HASTE = Pace(
+    effort=Effort.GATE,
+    reason="900 wait [and more]",
+    since=datetime(2026, 1, 1, 12, 30, tzinfo=UTC),
+    window=Window(began=datetime.now(UTC), waiting=0, waiting_last=0),
+)
+WANTED = ObjectiveSettings(articles=50)
 
 
 def report(
@@ -57,6 +68,8 @@ def report(
         (report(waiting=1, oldest=TOO_LONG / 2), None),
         (report(workers=("ingest", "prefilter")), "no answer from the workers of inference, recon"),
         (report(workers=None), None),
+        (report(waiting=60, objective=WANTED), "inference: 1 articles in 5 minutes, and the obj"),
+        (report(waiting=40, objective=WANTED), None),
         (report(workers=(), is_up=False), None),
         (report(waiting=1, workers=(), is_up=False), "start newsmill up"),
         (report(waiting=1, workers=("inference",), is_up=False), None),
@@ -91,6 +104,22 @@ def test_view_shows_every_stage_and_an_error_as_it_was_written() -> None:
     assert all(stage in text for stage in STAGES)
     assert "KeyError: [bold] is text" in text
     assert "inference:7:editorial" in text
+
+
+def test_view_and_json_tell_at_which_effort_articles_are_read_and_why() -> None:
+    queues = [StageQueue(stage, 0, 0, 0, 0, None) for stage in STAGES]
+    queues[2] = StageQueue("inference", 12, 0, 0, 0, None, back_fill=7)
+    hasty = replace(report(pace=HASTE), queues=tuple(queues))
+    text = draw(view_report(hasty))
+    assert "effort: gate since 12:30 UTC, 7 to be read in full later: 900 wait [and more]" in text
+    assert to_json(hasty)["effort"] == {
+        "level": "gate",
+        "reason": "900 wait [and more]",
+        "since": "2026-01-01T12:30:00+00:00",
+        "back_fill": 7,
+    }
+    assert "effort: full\n" in draw(view_report(report()))
+    assert to_json(report())["effort"]["level"] == "full"
 
 
 def test_view_tells_where_to_read_why_a_process_died() -> None:

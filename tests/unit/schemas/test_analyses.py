@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from schemas.analyses import NOT_ASKED, rebuild
 from schemas.completions import STOPPED, Completion, FieldReading
+from schemas.effort import POSTPONED, Effort
 from schemas.fields import ParseContext
 from schemas.lens import Lens
 
@@ -89,6 +90,39 @@ def test_article_that_was_stopped_at_the_gate_is_scored_by_its_field_alone() -> 
     assert analysis.values == {"impact": 1, "reach": None}
     assert analysis.notes == {"reach": why}
     assert analysis.reason == f"{why}; scored without reach"
+
+
+def test_field_left_for_later_is_told_apart_from_one_that_could_not_be_read() -> None:
+    hasty = completion(
+        "8 ||| Nobody Here |||  ",
+        summary=FieldReading(text="", note=POSTPONED),
+    ).model_copy(update={"effort": Effort.CLOSED, "postponed": ("summary",)})
+    analysis = rebuild(hasty, LENS, CONTEXT)
+    assert (analysis.status, analysis.effort) == ("partial", Effort.CLOSED)
+    assert analysis.postponed == ("summary",)
+    assert analysis.notes["summary"] == POSTPONED
+    assert analysis.reason == Effort.CLOSED.remark
+    assert "companies" in analysis.notes
+    assert "companies" not in analysis.postponed
+
+
+def test_effort_is_told_even_where_no_field_is_missing() -> None:
+    short = completion("8 ||| Acme Corp ||| Acme grew.").model_copy(update={"effort": Effort.SHORT})
+    analysis = rebuild(short, LENS, CONTEXT)
+    assert (analysis.status, analysis.effort, analysis.postponed) == ("complete", "short", ())
+    assert analysis.reason == Effort.SHORT.remark
+
+
+def test_field_that_was_postponed_under_an_older_contract_still_is() -> None:
+    hasty = completion("8", impact=FieldReading(text="8")).model_copy(
+        update={
+            "contract_version": "0ld0ld00",
+            "left_out": ("summary", "gone"),
+            "postponed": ("summary", "gone"),
+            "effort": Effort.GATE,
+        }
+    )
+    assert rebuild(hasty, LENS, CONTEXT).postponed == ("summary",)
 
 
 def test_unreadable_score_field_gives_a_row_without_a_tier() -> None:
