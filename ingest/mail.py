@@ -7,27 +7,29 @@ Tolerant of broken headers, wrong charsets and odd nesting. Knows no mailbox for
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import datetime
-from email import policy
 from email.errors import HeaderParseError, MessageError
 from email.header import decode_header
 from email.message import Message
-from email.parser import BytesParser
 from email.utils import parseaddr
 from typing import Any
 
 from ingest.batches import Refused
 from ingest.dates import read_date
 from ingest.drafting import RawItem, make_draft
+from ingest.mail_limits import (
+    MAX_TEXT_BYTES,
+    MailTooComplexError,
+    list_text_parts,
+    name_defects,
+    parse_mail,
+)
 from ingest.markup import read_all_html
 from ingest.text import MAX_LINKS, ReadText, one_line, read_plain
 from schemas.articles import ArticleDraft
 
 MAX_MAIL_BYTES = 20_000_000
 IDENTIFYING_HEADERS = ("From", "To", "Subject", "Date", "Message-ID", "Received", "MIME-Version")
-MAX_PARTS = 200
-MAX_DEPTH = 30
 PARSER_FAULTS = (
     ArithmeticError,
     AssertionError,
@@ -63,11 +65,12 @@ def read_mail(raw: bytes, where: str, now: datetime) -> ArticleDraft | Refused:
     if not raw.strip():
         return Refused(where, "the mail is empty")
     try:
-        # The old policy keeps headers as they came; the new one parses them and may raise.
-        message = BytesParser(policy=policy.compat32).parsebytes(raw)
+        message = parse_mail(raw)
         if not any(name in message for name in IDENTIFYING_HEADERS):
             return Refused(where, "it has none of the headers of a mail")
         return make_draft(_raw_item(message, where), now)
+    except MailTooComplexError as error:
+        return Refused(where, str(error))
     except PARSER_FAULTS as error:
         return Refused(where, f"the mail cannot be read ({type(error).__name__})")
 
@@ -76,7 +79,7 @@ def _raw_item(message: Message, where: str) -> RawItem:
     subject = read_header(message, "Subject")
     sender = read_header(message, "From")
     name, address = parseaddr(sender)
-    parts = list(_text_parts(message))
+    parts, cut = _text_parts(message)
     has_html = any(kind == "text/html" for kind, _ in parts)
     body = _fullest_body(parts)
     date = read_header(message, "Date")
@@ -96,7 +99,11 @@ def _raw_item(message: Message, where: str) -> RawItem:
             "link_count": len(body.links),
             "has_html": has_html,
         },
-        notes=(f"the date {date[:40]!r} cannot be read",) if date and not published_at else (),
+        notes=(
+            *((f"the date {date[:40]!r} cannot be read",) if date and not published_at else ()),
+            *((f"only {MAX_TEXT_BYTES:,} bytes of the mail's text were read",) if cut else ()),
+            *name_defects(message),
+        ),
     )
 
 
@@ -140,19 +147,20 @@ def decode_bytes(data: bytes, charset: str | None) -> str:
     return data.decode("cp1252", "replace")
 
 
-def _text_parts(message: Message, depth: int = 0) -> Iterator[tuple[str, str]]:
-    """Give (content type, text) of the inline text parts, in order."""
-    if depth > MAX_DEPTH or message.get_content_disposition() == "attachment":
-        return
-    payload = message.get_payload()
-    if isinstance(payload, list):
-        for part in payload[:MAX_PARTS]:
-            if isinstance(part, Message):
-                yield from _text_parts(part, depth + 1)
-    elif (kind := message.get_content_type()) in {"text/plain", "text/html"}:
-        data = message.get_payload(decode=True)
-        if isinstance(data, bytes):
-            yield kind, decode_bytes(data, message.get_content_charset() or _stated_in_html(data))
+def _text_parts(message: Message) -> tuple[list[tuple[str, str]], bool]:
+    """Give (content type, text) of the inline text parts in order, and whether any was cut."""
+    parts: list[tuple[str, str]] = []
+    left = MAX_TEXT_BYTES
+    for part in list_text_parts(message):
+        data = part.get_payload(decode=True)
+        if not isinstance(data, bytes):
+            continue
+        charset = part.get_content_charset() or _stated_in_html(data)
+        parts.append((part.get_content_type(), decode_bytes(data[:left], charset)))
+        if len(data) > left:
+            return parts, True
+        left -= len(data)
+    return parts, False
 
 
 def _stated_in_html(data: bytes) -> str | None:
