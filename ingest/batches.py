@@ -6,7 +6,8 @@ Plain records. This module knows neither parsers nor the store.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from schemas.articles import ArticleDraft
 
@@ -25,6 +26,8 @@ class SourceState:
     etag: str | None = None
     last_modified: str | None = None
     position: int = 0
+    marks: dict[str, Any] = field(default_factory=dict)
+    """How far a mailbox on a server has been read; its client's own, JSON values only."""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from ingest.corpora import read_corpus
 from ingest.feeds import parse_feed
 from ingest.files import FileStatus, look_at, open_source
 from ingest.http import Fetched, NotModified
+from ingest.mail_accounts import MAIL_KINDS, MailAccess, read_mail_account
 from ingest.mailboxes import read_mail_file, read_mail_folder, read_mbox
 from ingest.sources import SourceSpec
 from schemas.errors import PermanentError
@@ -46,6 +47,7 @@ def read_source(
     *,
     now: datetime,
     client: Fetches,
+    mail: MailAccess | None = None,
     batch_drafts: int = BATCH_DRAFTS,
 ) -> PollOutcome:
     """Read what is new in a source since `state`.
@@ -53,6 +55,11 @@ def read_source(
     Raises TransientError and PermanentError when the source as a whole cannot be read. A bad item
     is never an error: it comes as `refused`, with where and why, beside the drafts of its batch.
     """
+    if spec.kind in MAIL_KINDS:
+        if mail is None:
+            raise PermanentError("mail servers are not read here")
+        batches = read_mail_account(spec.location, state, mail, now=now, batch_drafts=batch_drafts)
+        return PollOutcome(True, batches)
     if spec.is_remote:
         return _read_feed_url(spec.location, state, now, client)
     path = Path(spec.location)

@@ -66,6 +66,15 @@ class IngestSettings(Group):
     """How feeds' operators see us; put a contact address in it."""
 
 
+class MailSettings(Group):
+    password: SecretStr | None = None
+    """Password of an IMAP account that is being added; kept below the home, and else asked for."""
+    plain_hosts: tuple[str, ...] = ()
+    """JSON list of hosts to which a password may go without TLS; this machine needs no naming."""
+    gmail_url: str = "https://gmail.googleapis.com"
+    """Where the Gmail API is."""
+
+
 class PrefilterSettings(Group):
     chars: int = Attribute(default=2000, ge=200, le=20_000)
     """Characters of an article that the rules look at."""
@@ -171,6 +180,7 @@ class Settings(BaseSettings):
     models_dir: UserPath = ROOT / "models"
     """Folder of the builds that come with Newsmill."""
     ingest: IngestSettings = IngestSettings()
+    mail: MailSettings = MailSettings()
     prefilter: PrefilterSettings = PrefilterSettings()
     inference: InferenceSettings = InferenceSettings()
     queue: QueueSettings = QueueSettings()

@@ -59,6 +59,7 @@ def _read(mill: Mill, source: StoredSource) -> Iterator[Batch]:
             SourceState(**source.cursor),
             now=datetime.now(UTC),
             client=mill.http,
+            mail=mill.mail,
             batch_drafts=mill.settings.ingest.batch,
         )
     return outcome.batches

@@ -19,6 +19,7 @@ from store.database import Database
 if TYPE_CHECKING:
     from inference.analyst import Analyst
     from ingest.http import HttpClient
+    from ingest.mail_accounts import MailAccess
     from ingest.screening import Screener
 
 BYTES_PER_MB = 1_000_000
@@ -56,6 +57,11 @@ class Mill:
         )
 
     @cached_property
+    def mail(self) -> MailAccess:
+        """How mail servers are reached, and where the logins are."""
+        return make_mail_access(self.settings)
+
+    @cached_property
     def screener(self) -> Screener:
         """The compiled rules of the lenses in use."""
         from ingest.screening import Screener
@@ -79,6 +85,19 @@ class Mill:
         for name in ("analyst", "http", "database"):
             if name in opened:
                 opened.pop(name).close()
+
+
+def make_mail_access(settings: Settings) -> MailAccess:
+    """Join what the settings say about mail servers."""
+    from ingest.mail_accounts import MailAccess
+
+    return MailAccess(
+        home=settings.home,
+        user_agent=settings.ingest.user_agent,
+        timeout_s=settings.ingest.timeout_s,
+        plain_hosts=settings.mail.plain_hosts,
+        gmail_url=settings.mail.gmail_url,
+    )
 
 
 def load_lenses_in_use(settings: Settings) -> dict[str, Lens]:
