@@ -48,6 +48,8 @@ class Grant(_Login):
     kind: Literal["oauth"] = "oauth"
     client_id: str
     client_secret: str = Field(default="", repr=False)
+    auth_url: str = ""
+    """Where a person logs in again; unknown for a grant that was made elsewhere."""
     token_url: str
     refresh_token: str = Field(repr=False)
     access_token: str = Field(default="", repr=False)
@@ -91,6 +93,10 @@ class Credentials:
             stream.write(StoredLogin(account=account, login=login).model_dump_json(indent=2))
         Path(name).replace(path)
         return path
+
+    def forget(self, account: str) -> None:
+        """Delete an account's login, if there is one."""
+        self.path(account).unlink(missing_ok=True)
 
     def list_all(self) -> Iterator[StoredLogin]:
         """Give every login; PermanentError as in `find`."""

@@ -70,6 +70,8 @@ class ImapClient:
             # Of the two, only SASL knows letters beyond ASCII.
             if "AUTH=PLAIN" in self._connection.capabilities:
                 self._authenticate("PLAIN", f"\0{user}\0{password}")
+            elif not (password.isascii() and password.isprintable()):
+                raise PermanentError(f"{self._host}: this server takes ASCII passwords only")
             else:
                 self._connection.login(user, password)
 
@@ -219,4 +221,7 @@ def _text(lines: list[Any]) -> str:
 
 
 def _cut(error: Exception) -> str:
-    return " ".join(str(error).split())[:MAX_REASON_CHARS] or type(error).__name__
+    first = error.args[0] if error.args else ""
+    # `imaplib` raises some of a server's answers as the bytes they are.
+    text = first.decode("utf-8", "replace") if isinstance(first, bytes) else str(error)
+    return " ".join(text.split())[:MAX_REASON_CHARS] or type(error).__name__

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest.batches import Batch, SourceState
-from ingest.credentials import Credentials, Grant, Login, Password
+from ingest.credentials import Credentials, Grant, Login, Password, TokenCommand
 from ingest.gmail import API_URL, GmailClient
 from ingest.gmail_sync import sync_gmail
 from ingest.imap import ImapClient, open_imap
@@ -20,12 +20,12 @@ from ingest.imap_sync import sync_imap
 from ingest.mail_batches import BATCH_MAILS, Received, cut_mail_batches
 from ingest.mail_locations import GmailLocation, ImapLocation, parse_gmail, parse_imap
 from ingest.mail_tokens import TokenGiver
-from ingest.oauth import LoginGoneError
 from schemas.errors import PermanentError
+from schemas.settings import Settings
 
 MAIL_KINDS = ("imap", "gmail")
 LOG_IN_TO_GMAIL = "log in with: newsmill gmail login --client-secrets FILE (see docs/mail.md)"
-LOG_IN_TO_IMAP = "name it to newsmill ingest again, which asks for the password (see docs/mail.md)"
+LOG_IN_TO_IMAP = "give it to newsmill ingest again, with a login (see docs/mail.md)"
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,17 @@ class MailAccess:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "credentials", Credentials(self.home))
+
+
+def make_mail_access(settings: Settings) -> MailAccess:
+    """Join what the settings say about mail servers."""
+    return MailAccess(
+        home=settings.home,
+        user_agent=settings.ingest.user_agent,
+        timeout_s=settings.ingest.timeout_s,
+        plain_hosts=settings.mail.plain_hosts,
+        gmail_url=settings.mail.gmail_url,
+    )
 
 
 def read_mail_account(
@@ -80,12 +91,13 @@ def log_in_to_imap(
 
 
 def _log_in_with_token(
-    client: ImapClient, location: ImapLocation, login: Login, access: MailAccess, now: datetime
+    client: ImapClient,
+    location: ImapLocation,
+    login: Grant | TokenCommand,
+    access: MailAccess,
+    now: datetime,
 ) -> None:
-    assert not isinstance(login, Password)
-    give_token = TokenGiver(
-        access.credentials, location.account, login, timeout_s=access.timeout_s, now=now
-    )
+    give_token = _token_giver(location.account, login, access, LOG_IN_TO_IMAP, now)
     try:
         client.log_in_with_token(location.user, give_token(renew=False))
     except PermanentError:
@@ -111,10 +123,7 @@ def _read_gmail(
 ) -> Iterator[Received]:
     where = parse_gmail(location)
     with open_gmail(where, access, now) as client:
-        try:
-            yield from sync_gmail(client, where, marks)
-        except LoginGoneError as error:
-            raise LoginGoneError(f"{error}; {LOG_IN_TO_GMAIL}") from error
+        yield from sync_gmail(client, where, marks)
 
 
 def open_gmail(location: GmailLocation, access: MailAccess, now: datetime) -> GmailClient:
@@ -122,12 +131,18 @@ def open_gmail(location: GmailLocation, access: MailAccess, now: datetime) -> Gm
     login = access.credentials.find(location.account)
     if not isinstance(login, Grant):
         raise PermanentError(f"Gmail: no login is kept for this account; {LOG_IN_TO_GMAIL}")
-    give_token = TokenGiver(
-        access.credentials, location.account, login, timeout_s=access.timeout_s, now=now
-    )
+    give_token = _token_giver(location.account, login, access, LOG_IN_TO_GMAIL, now)
     return GmailClient(
         give_token,
         user_agent=access.user_agent,
         timeout_s=access.timeout_s,
         api_url=access.gmail_url,
+    )
+
+
+def _token_giver(
+    account: str, login: Grant | TokenCommand, access: MailAccess, advice: str, now: datetime
+) -> TokenGiver:
+    return TokenGiver(
+        access.credentials, account, login, timeout_s=access.timeout_s, advice=advice, now=now
     )

@@ -105,9 +105,14 @@ def exchange_code(
     code: str,
     verifier: str,
     redirect_url: str,
+    published: bool,
     now: datetime,
 ) -> Grant:
-    """Turn the code that a login ended with into a grant."""
+    """Turn the code that a login ended with into a grant.
+
+    published: whether the app has left testing mode, for where the server does not say how long
+    the grant will live.
+    """
     form = {
         "grant_type": "authorization_code",
         "code": code,
@@ -119,17 +124,18 @@ def exchange_code(
     answer = _post(http, client.token_uri, form)
     if not answer.refresh_token:
         raise PermanentError("the login gave no refresh token: log in again and grant access")
-    life = answer.refresh_token_expires_in
+    said = timedelta(seconds=answer.refresh_token_expires_in)
+    life = said or (None if published else LIFE_OF_A_TEST)
     return Grant(
         client_id=client.client_id,
         client_secret=client.client_secret,
+        auth_url=client.auth_uri,
         token_url=client.token_uri,
         refresh_token=answer.refresh_token,
         access_token=answer.access_token,
         expires_at=now + timedelta(seconds=answer.expires_in),
         logged_in_at=now,
-        # Where it is not said, the app may be in testing mode, and only time can tell.
-        dies_at=now + (timedelta(seconds=life) if life else LIFE_OF_A_TEST),
+        dies_at=now + life if life else None,
     )
 
 

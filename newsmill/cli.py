@@ -18,7 +18,7 @@ from schemas.errors import ConfigError, NewsmillError
 
 COMMANDS = (
     *("up", "demo", "status", "ingest", "analyse", "reconstruct"),
-    *("dead", "lenses", "models", "prepare", "doctor"),
+    *("dead", "gmail", "lenses", "models", "prepare", "doctor"),
 )
 """In the order of the help. Each is a module of `newsmill.commands` with `command` or `app`."""
 

@@ -6,9 +6,10 @@ Reads and judges; how it looks is `newsmill/report_view.py`'s.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from newsmill.mail_logins import list_login_concerns
 from newsmill.workplace import Workplace
 from schemas.settings import Settings
 from store import counts
@@ -38,6 +39,8 @@ class Report:
     """Whether a `newsmill up` runs in this home."""
     redis_error: str | None = None
     """Why the workers could not be asked."""
+    logins: tuple[str, ...] = ()
+    """What is wrong with the logins of mail accounts, or soon will be."""
 
     @property
     def waiting(self) -> int:
@@ -66,6 +69,7 @@ def read_report(place: Workplace, *, is_up: bool, with_workers: bool = True) -> 
         workers=workers,
         is_up=is_up,
         redis_error=redis_error,
+        logins=tuple(list_login_concerns(place.settings.home, datetime.now(UTC))),
     )
 
 
@@ -94,7 +98,7 @@ def find_concerns(report: Report) -> list[str]:
         if queue.oldest_waiting and queue.oldest_waiting > TOO_LONG:
             age = _minutes(queue.oldest_waiting)
             concerns.append(f"{queue.stage}: the oldest work has waited for {age} minutes")
-    return concerns + _find_silence(report)
+    return [*concerns, *report.logins, *_find_silence(report)]
 
 
 def _find_silence(report: Report) -> list[str]:

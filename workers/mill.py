@@ -59,6 +59,8 @@ class Mill:
     @cached_property
     def mail(self) -> MailAccess:
         """How mail servers are reached, and where the logins are."""
+        from ingest.mail_accounts import make_mail_access
+
         return make_mail_access(self.settings)
 
     @cached_property
@@ -85,19 +87,6 @@ class Mill:
         for name in ("analyst", "http", "database"):
             if name in opened:
                 opened.pop(name).close()
-
-
-def make_mail_access(settings: Settings) -> MailAccess:
-    """Join what the settings say about mail servers."""
-    from ingest.mail_accounts import MailAccess
-
-    return MailAccess(
-        home=settings.home,
-        user_agent=settings.ingest.user_agent,
-        timeout_s=settings.ingest.timeout_s,
-        plain_hosts=settings.mail.plain_hosts,
-        gmail_url=settings.mail.gmail_url,
-    )
 
 
 def load_lenses_in_use(settings: Settings) -> dict[str, Lens]:

@@ -17,8 +17,10 @@ from pydantic import SecretStr
 
 from inference.builds import resolve_build, verify_build
 from inference.cpu import parse_features, usable_cores
+from ingest.credentials import FOLDER as LOGINS, Credentials
 from newsmill.doctor import machine, servers
-from newsmill.doctor.check import Check, fail, ok
+from newsmill.doctor.check import Check, fail, ok, warn
+from newsmill.mail_logins import list_login_concerns
 from newsmill.services.launcher import Services
 from schemas.errors import ConfigError, NewsmillError
 from schemas.lens import load_lenses
@@ -46,6 +48,7 @@ def examine() -> Iterator[Check]:
     yield machine.judge_cores(usable_cores(), os.cpu_count() or 1, settings.inference.threads)
     yield _look_at_processor()
     yield _guarded("model", lambda: _look_at_build(settings))
+    yield from _look_at_logins(settings.home)
     yield from _look_at_servers(settings)
 
 
@@ -74,6 +77,16 @@ def _look_at_home(home: Path) -> Check:
         mend = "give it to this user, or set NEWSMILL_HOME to another folder"
         return fail("home", f"{folder} cannot be written", mend)
     return ok("home", f"{home} can be written")
+
+
+def _look_at_logins(home: Path) -> Iterator[Check]:
+    """Look at the logins of mail accounts, where there are any."""
+    concerns = list_login_concerns(home, datetime.now(UTC))
+    for concern in concerns:
+        detail, _, mend = concern.rpartition(": ")
+        yield warn("mail logins", detail, mend)
+    if not concerns and (number := sum(1 for _ in Credentials(home).list_all())):
+        yield ok("mail logins", f"{number} kept in {home / LOGINS}, which only you can read")
 
 
 def _look_at_processor() -> Check:

@@ -48,7 +48,7 @@ class DovecotMailbox:
     def deliver(self, mails: Sequence[bytes]) -> None:
         with self._server.open() as owner:
             for mail in mails:
-                done, _ = owner.append(self._quoted, None, None, mail)  # type: ignore[arg-type]
+                done, _ = owner.append(self._quoted, None, None, mail)
                 assert done == "OK"
 
     def renumber(self) -> None:

@@ -5,7 +5,6 @@ Dovecot is Debian's, from the package dovecot-imapd; Gmail is a server of ours o
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,12 +15,10 @@ from ingest.sources import recognise_source
 from schemas.settings import MailSettings, Settings
 from store import sources, work
 from store.database import Database
-from tests.homes import make_home
 from tests.integration.workers.corpus import count
 from tests.integration.workers.mailboxes import DovecotMailbox, ServedGmail, ServedMailbox
-from tests.mailservers import dovecot
 from tests.mailservers.cutting import run_wire
-from tests.mailservers.dovecot import Dovecot, run_dovecot
+from tests.mailservers.dovecot import Dovecot
 from tests.mailservers.gmail import GmailMailbox, run_gmail
 from workers.ingest import poll_source
 from workers.mill import Mill
@@ -29,10 +26,6 @@ from workers.queues import INGEST
 
 MANY = 120
 """More than two FETCHes bring, more than a batch and more than a page."""
-
-needs_dovecot = pytest.mark.skipif(
-    not dovecot.PROGRAM, reason="Dovecot is not here; on Debian: apt-get install dovecot-imapd"
-)
 
 
 def write_mail(number: int) -> bytes:
@@ -45,15 +38,7 @@ def write_mail(number: int) -> bytes:
     ).encode()
 
 
-@pytest.fixture(scope="module")
-def served_dovecot() -> Iterator[Dovecot]:
-    base = make_home()
-    with run_dovecot(base) as server:
-        yield server
-    shutil.rmtree(base)
-
-
-@pytest.fixture(params=[pytest.param("dovecot", marks=needs_dovecot), "gmail"])
+@pytest.fixture(params=["dovecot", "gmail"])
 def mailbox(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[ServedMailbox]:
@@ -63,7 +48,7 @@ def mailbox(
             request.getfixturevalue("mail_settings")["gmail_url"] = url
             yield ServedGmail(state, url, tmp_path)
         return
-    server: Dovecot = request.getfixturevalue("served_dovecot")
+    server: Dovecot = request.getfixturevalue("dovecot_server")
     monkeypatch.setenv("SSL_CERT_FILE", str(server.certificate))
     with run_wire(server.imaps_port) as wire:
         yield DovecotMailbox(server, wire, tmp_path)
