@@ -24,6 +24,7 @@ from ingest.gmail_answers import (
     RawMessage,
 )
 from ingest.mail import MAX_MAIL_BYTES
+from ingest.oauth import check_address
 from schemas.errors import PermanentError, TransientError
 
 API_URL = "https://gmail.googleapis.com"
@@ -38,6 +39,8 @@ PASSING_REASONS = frozenset(
 WAITS_S = (1.0, 2.0, 4.0)
 """Before the second try and those after it; Gmail's limits are by the second and the minute."""
 LONGEST_WAIT_S = 30.0
+MOST_WAITED_S = 60.0
+"""In all, by one client: a poll that only waits is better tried again later."""
 MAX_REASON_CHARS = 200
 
 Answer = TypeVar("Answer", bound=BaseModel)
@@ -66,8 +69,10 @@ class GmailClient:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """Open nothing yet."""
+        check_address(api_url)
         self._give_token = give_token
         self._token = ""
+        self._waited_s = 0.0
         self._sleep = sleep
         self._http = httpx2.Client(
             base_url=f"{api_url.rstrip('/')}/gmail/v1/users/me/",
@@ -165,8 +170,16 @@ class GmailClient:
             error = _to_error(status, body)
             if isinstance(error, PermanentError) or wait_s is None:
                 raise error
-            self._sleep(min(max(wait_s, retry_after), LONGEST_WAIT_S))
+            self._wait(max(wait_s, retry_after), error)
         raise AssertionError  # The last turn returns or raises.
+
+    def _wait(self, wait_s: float, error: TransientError) -> None:
+        """Wait within bounds, or raise the error that asked for it."""
+        wait_s = min(wait_s, LONGEST_WAIT_S)
+        self._waited_s += wait_s
+        if self._waited_s > MOST_WAITED_S:
+            raise error
+        self._sleep(wait_s)
 
     def _send_once(self, path: str, wanted: dict[str, Any]) -> tuple[int, bytes, float]:
         headers = {"Authorization": f"Bearer {self._token}"}

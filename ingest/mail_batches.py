@@ -15,8 +15,9 @@ from ingest.batches import Batch, Refused, SourceState
 from ingest.mail import MAX_MAIL_BYTES, read_mail
 from schemas.articles import ArticleDraft
 
-BATCH_MAILS = 100
-BATCH_BYTES = 20_000_000
+BATCH_MAILS = 50
+BATCH_BYTES = 10_000_000
+"""Few enough that a slow line brings a batch before the lease on the poll ends."""
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ def examine() -> Iterator[Check]:
     yield machine.judge_cores(usable_cores(), os.cpu_count() or 1, settings.inference.threads)
     yield _look_at_processor()
     yield _guarded("model", lambda: _look_at_build(settings))
-    yield from _look_at_logins(settings.home)
+    yield from look_at_logins(settings.home)
     yield from _look_at_servers(settings)
 
 
@@ -79,7 +79,7 @@ def _look_at_home(home: Path) -> Check:
     return ok("home", f"{home} can be written")
 
 
-def _look_at_logins(home: Path) -> Iterator[Check]:
+def look_at_logins(home: Path) -> Iterator[Check]:
     """Look at the logins of mail accounts, where there are any."""
     concerns = list_login_concerns(home, datetime.now(UTC))
     for concern in concerns:

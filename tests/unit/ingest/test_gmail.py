@@ -116,6 +116,15 @@ def test_what_does_not_pass_soon_is_left_to_the_queue(
     assert waits == [1.0, 2.0, 4.0]
 
 
+def test_a_client_waits_for_a_minute_in_all(
+    client: GmailClient, mailbox: GmailMailbox, waits: list[float]
+) -> None:
+    mailbox.faults += [error(429, "rateLimitExceeded", "Wait", **{"Retry-After": "25"})] * 3
+    with pytest.raises(TransientError, match="429: Wait"):
+        client.read_profile()
+    assert waits == [25.0, 25.0]
+
+
 def test_what_a_person_must_mend_is_told_in_googles_words(
     client: GmailClient, mailbox: GmailMailbox, waits: list[float]
 ) -> None:

@@ -17,6 +17,8 @@ from ingest.credentials import FOLDER, Credentials, Grant, Password
 from ingest.mail_locations import gmail_account
 from ingest.oauth import OAuthClient
 from newsmill.commands.gmail import app
+from newsmill.doctor.check import Status
+from newsmill.doctor.examination import look_at_logins
 from newsmill.gmail_login import log_in
 from newsmill.mail_logins import list_login_concerns
 from schemas.errors import ConfigError, PermanentError
@@ -182,6 +184,19 @@ def test_login_is_warned_of_from_the_fifth_day_on(
     concerns = list_login_concerns(tmp_path, NOW)
     assert len(concerns) == (told is not None), reason
     assert told is None or told in concerns[0]
+
+
+def test_doctor_looks_at_logins_where_there_are_any(tmp_path: Path) -> None:
+    assert list(look_at_logins(tmp_path)) == []
+    file = keep_grant(tmp_path, None)
+    (check,) = look_at_logins(tmp_path)
+    assert (check.status, check.detail.partition(" ")[0]) == (Status.OK, "1")
+    keep_grant(tmp_path, NOW)
+    (check,) = look_at_logins(tmp_path)
+    assert (check.status, check.mend) == (Status.WARN, "newsmill gmail login")
+    file.chmod(0o644)
+    (check,) = look_at_logins(tmp_path)
+    assert (check.status, check.mend) == (Status.WARN, "chmod 600 it")
 
 
 def test_login_that_others_can_read_is_a_concern(tmp_path: Path) -> None:

@@ -43,6 +43,7 @@ def report(
         (report(waiting=1, oldest=TOO_LONG / 2), None),
         (report(workers=("ingest", "prefilter")), "no answer from the workers of inference, recon"),
         (report(workers=None), None),
+        (report(logins=("a login ends soon",)), "a login ends soon"),
         (report(workers=(), is_up=False), None),
         (report(waiting=1, workers=(), is_up=False), "start newsmill up"),
         (report(waiting=1, workers=("inference",), is_up=False), None),
