@@ -68,8 +68,9 @@ def _find_labels(mailbox: Mailbox, names: Sequence[str]) -> list[str | None]:
     by_name = {name.casefold(): label_id for name, label_id in ids.items()}
     for name in names:
         if name.casefold() not in by_name:
-            known = ", ".join(sorted(ids)[:MAX_LABELS_NAMED])
-            raise PermanentError(f"Gmail has no label {name!r} here; there are {known} …")
+            more = ", …" if len(ids) > MAX_LABELS_NAMED else ""
+            known = ", ".join(sorted(ids)[:MAX_LABELS_NAMED]) + more
+            raise PermanentError(f"Gmail has no label {name!r} here; there are {known}")
     return [by_name[name.casefold()] for name in names]
 
 

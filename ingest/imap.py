@@ -8,7 +8,6 @@ bounded. It knows neither mails nor which of them are new.
 from __future__ import annotations
 
 import imaplib
-import socket
 import ssl
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
@@ -20,20 +19,17 @@ from ingest.imap_answers import (
     ListedFolder,
     encode_folder,
     read_bodies,
-    read_code,
     read_folders,
     read_number,
     read_sizes,
 )
+from ingest.imap_errors import typed_errors
 from ingest.mail_locations import ImapLocation
 from ingest.oauth import is_loopback
-from schemas.errors import NewsmillError, PermanentError, TransientError
+from schemas.errors import PermanentError
 
 MAX_LITERAL_BYTES = 64_000_000
 """More than any mail that is asked for; a server that sends more means harm, or is broken."""
-PASSING_CODES = frozenset({"INUSE", "LIMIT", "OVERQUOTA", "UNAVAILABLE"})
-"""Response codes of refusals that pass by themselves."""
-MAX_REASON_CHARS = 200
 
 
 @dataclass(frozen=True)
@@ -171,7 +167,7 @@ def open_imap(
             "NEWSMILL_MAIL__PLAIN_HOSTS"
         )
     context = trust or ssl.create_default_context()
-    with typed_errors(f"{host}:{port}"):
+    with typed_errors(f"{host}:{port}", connecting=True):
         if location.security == "tls":
             secure = _Secure(host, port, ssl_context=context, timeout=timeout_s)
             return ImapClient(secure, host)
@@ -186,42 +182,6 @@ def open_imap(
         return client
 
 
-@contextmanager
-def typed_errors(host: str, about: str = "") -> Iterator[None]:
-    """Tell what passes by itself from what does not, in one line that names the host."""
-    try:
-        yield
-    except NewsmillError:
-        raise
-    except imaplib.IMAP4.abort as error:
-        if "TLS not supported" in str(error):
-            raise PermanentError(f"{host}: the server offers no TLS; try imaps://") from error
-        raise TransientError(f"{host}: {about}{_cut(error)}") from error
-    except imaplib.IMAP4.error as error:
-        passes = read_code(_cut(error)) in PASSING_CODES
-        kind = TransientError if passes else PermanentError
-        raise kind(f"{host}: {about}the server refuses: {_cut(error)}") from error
-    except ssl.SSLCertVerificationError as error:
-        reason = error.verify_message or error.reason
-        raise PermanentError(f"{host}: its certificate is not trusted: {reason}") from error
-    except ssl.SSLError as error:
-        raise PermanentError(f"{host}: no TLS can be had on this port: {error.reason}") from error
-    except socket.gaierror as error:
-        kind = TransientError if error.errno == socket.EAI_AGAIN else PermanentError
-        raise kind(f"{host}: no such host ({error.strerror})") from error
-    except OSError as error:
-        raise TransientError(f"{host}: {error.strerror or _cut(error)}") from error
-    except (UnicodeError, ValueError) as error:
-        raise PermanentError(f"{host}: {about}{type(error).__name__}") from error
-
-
 def _text(lines: list[Any]) -> str:
     last = lines[-1] if lines else b""
     return last.decode("utf-8", "replace") if isinstance(last, bytes) else str(last)
-
-
-def _cut(error: Exception) -> str:
-    first = error.args[0] if error.args else ""
-    # `imaplib` raises some of a server's answers as the bytes they are.
-    text = first.decode("utf-8", "replace") if isinstance(first, bytes) else str(error)
-    return " ".join(text.split())[:MAX_REASON_CHARS] or type(error).__name__

@@ -24,7 +24,7 @@ from schemas.errors import PermanentError
 from schemas.settings import Settings
 
 MAIL_KINDS = ("imap", "gmail")
-LOG_IN_TO_GMAIL = "log in with: newsmill gmail login --client-secrets FILE (see docs/mail.md)"
+LOG_IN_TO_GMAIL = "log in with newsmill gmail login (see docs/mail.md)"
 LOG_IN_TO_IMAP = "give it to newsmill ingest again, with a login (see docs/mail.md)"
 
 

@@ -6,6 +6,7 @@ import io
 import shlex
 import subprocess
 import sys
+import tarfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from schemas.settings import MailSettings, Settings
 from tests.integration.workers.mailboxes import keep_grant
 from tests.mailservers.dovecot import PASSWORD, TOKEN, USER, Dovecot
 from tests.mailservers.gmail import GmailMailbox, run_gmail
-from tests.paths import ROOT
+from tests.paths import ROOT, SHARED
 
 NOW = datetime(2026, 11, 5, 12, tzinfo=UTC)
 
@@ -175,6 +176,23 @@ def test_odd_mails_give_articles_or_reasons(
     assert refused["Odd, UID 1"] == "it has none of the headers of a mail"
     assert refused["Odd, UID 2"].startswith("the mail is larger than 20,000,000 bytes (9,0")
     assert read(f"{location}/Odd", access, GOOD, batches[-1].state)[-1].drafts == ()
+
+
+@pytest.mark.skipif(
+    not (SHARED / "data" / "mail").is_dir(), reason="the folder of public data is not here"
+)
+def test_every_mail_of_the_public_set_gives_articles_or_a_reason(
+    dovecot_server: Dovecot, location: str, access: MailAccess
+) -> None:
+    with tarfile.open(SHARED / "data" / "mail" / "mail.tar.xz") as files:
+        contents = [files.extractfile(member) for member in files.getmembers()]
+        mails = [content.read() for content in contents if content]
+    put(dovecot_server, "Public", *mails)
+    batches = read(f"{location}/Public", access, GOOD)
+    assert batches[-1].state.marks["Public"]["last_uid"] == len(mails)
+    outcomes = sum(len(batch.drafts) + len(batch.refused) for batch in batches)
+    assert outcomes >= len(mails)
+    assert all(each.reason for batch in batches for each in batch.refused)
 
 
 def make_settings(home: Path, **mail: Any) -> Settings:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 
 import pytest
 
-from ingest.imap import ImapClient, open_imap, typed_errors
+from ingest.imap import ImapClient, open_imap
+from ingest.imap_errors import typed_errors
 from ingest.mail_locations import parse_imap
 from schemas.errors import NewsmillError, PermanentError, TransientError
 
@@ -160,6 +162,21 @@ def test_whatever_a_fetch_brings_is_a_mail_or_an_error(
             return
         with pytest.raises(error):
             client.fetch([1])
+
+
+TLS_ERRORS = [
+    (ssl.SSLEOFError(8, "EOF"), True, TransientError, "a server that hangs up on us"),
+    (ssl.SSLError(1, "bad record"), False, TransientError, "a wire that was cut"),
+    (ssl.SSLError(1, "wrong version"), True, PermanentError, "a port without TLS"),
+]
+
+
+@pytest.mark.parametrize(("error", "connecting", "kind", "reason"), TLS_ERRORS)
+def test_cut_wire_is_told_from_a_port_without_tls(
+    error: ssl.SSLError, connecting: bool, kind: type[NewsmillError], reason: str
+) -> None:
+    with pytest.raises(kind), typed_errors("h", connecting=connecting):
+        raise error
 
 
 HOSTS = [(socket.EAI_NONAME, PermanentError), (socket.EAI_AGAIN, TransientError)]
