@@ -12,6 +12,7 @@ import ssl
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import date
 from types import TracebackType
 from typing import Any
 
@@ -22,12 +23,14 @@ from ingest.imap_answers import (
     read_folders,
     read_number,
     read_sizes,
+    read_smallest,
 )
 from ingest.imap_errors import typed_errors
 from ingest.mail_locations import ImapLocation
 from ingest.oauth import is_loopback
 from schemas.errors import PermanentError
 
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 MAX_LITERAL_BYTES = 64_000_000
 """More than any mail that is asked for; a server that sends more means harm, or is broken."""
 
@@ -92,6 +95,12 @@ class ImapClient:
         if validity is None:
             raise PermanentError(f"{self._host}: the folder {name!r} has no lasting UIDs")
         return FolderStatus(validity, uidnext)
+
+    def find_first(self, since: date) -> int | None:
+        """Give the smallest UID of what came on a day or later; None when nothing did."""
+        day = f"{since.day}-{MONTHS[since.month - 1]}-{since.year:04}"  # strftime knows locales.
+        with self._typed():
+            return read_smallest(self._uid("SEARCH", "SINCE", day))
 
     def list_new(self, after_uid: int) -> list[tuple[int, int]]:
         """Give (UID, bytes) of the messages with greater UIDs, in their order.

@@ -19,6 +19,7 @@ _LIST_LINE = re.compile(
 )
 _UID = re.compile(rb"\bUID (\d+)")
 _SIZE = re.compile(rb"\bRFC822\.SIZE (\d+)")
+_NUMBER = re.compile(rb"\d+")
 _CODE = re.compile(r"\[([A-Z-]+)")
 _ENCODED = re.compile("[^\x20-\x7e]+")
 _DECODED = re.compile(rb"&([^-]*)-")
@@ -87,6 +88,14 @@ def read_number(lines: Response) -> int | None:
     """Give the number that an answer such as UIDNEXT consists of."""
     last = lines[-1] if lines else None
     return int(last) if isinstance(last, bytes) and last.isdigit() else None
+
+
+def read_smallest(lines: Response) -> int | None:
+    """Give the smallest UID of a SEARCH answer; None when nothing was found."""
+    uids = [
+        int(word) for line in lines if isinstance(line, bytes) for word in _NUMBER.findall(line)
+    ]
+    return min(uids, default=None)
 
 
 def read_code(text: str) -> str:

@@ -8,6 +8,7 @@ its content, so that a mail that comes twice makes no second one.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from typing import Any, Protocol
 
 from ingest.batches import Refused
@@ -31,16 +32,22 @@ class Mailbox(Protocol):
 
     def open_folder(self, name: str) -> FolderStatus: ...
 
+    def find_first(self, since: date) -> int | None: ...
+
     def list_new(self, after_uid: int) -> list[tuple[int, int]]: ...
 
     def fetch(self, uids: Sequence[int]) -> list[tuple[int, bytes]]: ...
 
 
 def sync_imap(
-    mailbox: Mailbox, folders: Sequence[str], marks: Mapping[str, Any]
+    mailbox: Mailbox,
+    folders: Sequence[str],
+    marks: Mapping[str, Any],
+    since: date | None = None,
 ) -> Iterator[Received]:
     """Give the mails after the marks, folder by folder; marks are `{folder: {…}}`.
 
+    A folder without a mark is read from the first mail on that came on the day `since`.
     A folder that cannot be opened is an error, raised once the others have been read.
     """
     kept = dict(marks)
@@ -57,7 +64,7 @@ def sync_imap(
             note = f"{name}: the server renumbered this folder (UIDVALIDITY); it is read again"
             kept.pop(name)
             yield Received(name, None, dict(kept), note)
-        last_uid = mark["last_uid"] if is_same else 0
+        last_uid = mark["last_uid"] if is_same else _start(mailbox, status, since)
         for where, uid, mail in _read_new(mailbox, name, status, last_uid):
             kept[name] = {"uidvalidity": status.uidvalidity, "last_uid": uid}
             yield Received(where, mail, dict(kept))
@@ -76,6 +83,14 @@ def _expand(mailbox: Mailbox, folders: Sequence[str]) -> list[str]:
     if not names:
         raise PermanentError(f"no folder is named {', '.join(map(repr, folders))}")
     return list(names)
+
+
+def _start(mailbox: Mailbox, status: FolderStatus, since: date | None) -> int:
+    """Give the UID after which an unknown folder is read."""
+    if since is None:
+        return 0
+    first = mailbox.find_first(since) or status.uidnext or 1
+    return first - 1
 
 
 def _read_new(

@@ -115,7 +115,7 @@ def _read_imap(
     if login is None:
         raise PermanentError(f"{where.host}: no login is kept for this mailbox; {LOG_IN_TO_IMAP}")
     with log_in_to_imap(where, login, access, now) as client:
-        yield from sync_imap(client, where.folders, marks)
+        yield from sync_imap(client, where.folders, marks, where.since)
 
 
 def _read_gmail(

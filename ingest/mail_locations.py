@@ -3,6 +3,7 @@
     imaps://me@example.org@mail.example.org/INBOX?folder=Lists/*   TLS from the start
     imap://…                                                       STARTTLS, or no connection
     imap://…?tls=none                                              in the clear; see `open_imap`
+    imaps://…?since=2026-10-01                                     no mail that came before
     gmail://me@gmail.com?label=Newsletters&q=newer_than:1y         the Gmail API
 
 Pure. A location holds no secret: one with a password in it is refused, and is not shown again.
@@ -11,6 +12,7 @@ Pure. A location holds no secret: one with a password in it is refused, and is n
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
 
@@ -33,6 +35,8 @@ class ImapLocation:
     security: Security
     folders: tuple[str, ...]
     """Names, or patterns with `*`, as the server spells them."""
+    since: date | None = None
+    """Day before which mails are left alone when a folder is first read."""
 
     @property
     def account(self) -> str:
@@ -45,6 +49,7 @@ class ImapLocation:
         port = "" if self.port == PORTS[scheme] else f":{self.port}"
         first, *others = self.folders
         pairs = [("folder", folder) for folder in others]
+        pairs += [("since", self.since.isoformat())] if self.since else []
         pairs += [("tls", "none")] if self.security == "none" else []
         query = f"?{urlencode(pairs, safe='/*')}" if pairs else ""
         return f"{scheme}://{quote(self.user, safe='')}@{host}{port}/{quote(first, '/*')}{query}"
@@ -84,9 +89,12 @@ def parse_imap(typed: str) -> ImapLocation:
         raise ConfigError(f"{shown}: say whose mailbox it is: {IMAP_EXAMPLE}")
     security: Security = "tls" if parts.scheme == "imaps" else "starttls"
     folders = [unquote(parts.path[1:])] if len(parts.path) > 1 else []
+    since: date | None = None
     for name, value in pairs:
         if name == "folder":
             folders.append(value)
+        elif name == "since":
+            since = _read_day(value, shown)
         elif (name, value, parts.scheme) == ("tls", "none", "imap"):
             security = "none"
         else:
@@ -97,6 +105,7 @@ def parse_imap(typed: str) -> ImapLocation:
         port=parts.port or PORTS[parts.scheme],
         security=security,
         folders=tuple(dict.fromkeys(filter(None, folders))) or ("INBOX",),
+        since=since,
     )
 
 
@@ -111,6 +120,13 @@ def parse_gmail(typed: str) -> GmailLocation:
         raise ConfigError(f"gmail://: {unknown} means nothing here; there are label and q")
     user = f"{unquote(parts.username)}@{parts.hostname}".lower()
     return GmailLocation(user, labels or (() if query else ("INBOX",)), query)
+
+
+def _read_day(value: str, shown: str) -> date:
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise ConfigError(f"{shown}: since={value} is no day; write since=2026-10-01") from None
 
 
 def _split(typed: str, example: str) -> tuple[SplitResult, list[tuple[str, str]]]:

@@ -154,6 +154,20 @@ def test_folders_are_found_by_pattern_and_one_that_is_missing_is_an_error(
         read(f"{location}/Nix", access, GOOD)
 
 
+def test_folder_is_first_read_from_a_day_on(
+    dovecot_server: Dovecot, location: str, access: MailAccess
+) -> None:
+    put(dovecot_server, "Days")
+    with dovecot_server.open() as owner:
+        for day in ("01-Sep-2026", "02-Oct-2026", "03-Nov-2026"):
+            owner.append("Days", "", f'"{day} 12:00:00 +0000"', mail(day))
+    assert titles(read(f"{location}/Days?since=2026-10-02", access, GOOD)) == [
+        "02-Oct-2026",
+        "03-Nov-2026",
+    ]
+    assert titles(read(f"{location}/Days?since=2026-11-05", access, GOOD)) == []
+
+
 def test_only_greater_uids_are_new(dovecot_server: Dovecot, location: str) -> None:
     put(dovecot_server, "Uids", mail("a"), mail("b"))
     with open_imap(parse_imap(location), timeout_s=10) as client:
@@ -197,6 +211,29 @@ def test_every_mail_of_the_public_set_gives_articles_or_a_reason(
 
 def make_settings(home: Path, **mail: Any) -> Settings:
     return Settings().model_copy(update={"home": home, "mail": MailSettings(**mail)})
+
+
+def test_password_is_asked_for_without_showing_it(
+    location: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    asked: list[tuple[str, Any]] = []
+
+    def answer(question: str, **options: Any) -> str:
+        asked.append((question, options["hide_input"]))
+        return PASSWORD
+
+    monkeypatch.setattr("sys.stdin", Terminal())
+    monkeypatch.setattr("newsmill.mail_logins.typer.prompt", answer)
+    specs, settings = [recognise_source(location)], make_settings(tmp_path)
+    arrange_logins(specs, settings, LoginOptions())
+    arrange_logins(specs, settings, LoginOptions())
+    arrange_logins(specs, settings, LoginOptions(ask=True))
+    assert asked == [(f"Password of {USER} at localhost", True)] * 2
+    assert Credentials(tmp_path).find(parse_imap(location).account) == GOOD
 
 
 def test_password_is_tried_before_it_is_kept(location: str, tmp_path: Path) -> None:

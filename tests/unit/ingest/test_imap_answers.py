@@ -16,6 +16,7 @@ from ingest.imap_answers import (
     read_folders,
     read_number,
     read_sizes,
+    read_smallest,
 )
 
 FOLDERS = [
@@ -71,6 +72,8 @@ def test_uid_is_found_on_either_side_of_the_message() -> None:
 def test_numbers_and_codes() -> None:
     assert read_number([b"17"]) == 17
     assert read_number([None]) is read_number([]) is read_number([b"x"]) is None
+    assert read_smallest([b"8 5 13"]) == 5
+    assert read_smallest([b""]) is read_smallest([None]) is None
     assert read_code("[AUTHENTICATIONFAILED] no") == "AUTHENTICATIONFAILED"
     assert read_code("no") == ""
 
@@ -87,3 +90,4 @@ def test_any_bytes_are_read_or_passed_over(lines: list[Any], name: bytes) -> Non
     assert isinstance(read_sizes(lines), list)
     assert isinstance(list(read_bodies(lines)), list)
     read_number(lines)
+    read_smallest(lines)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import pytest
@@ -38,6 +39,9 @@ class FakeMailbox:
             raise PermanentError(f"h: the folder {name!r}: the server refuses: no such")
         self.opened = self.folders[name]
         return FolderStatus(self.validity, max(self.opened, default=0) + 1)
+
+    def find_first(self, since: date) -> int | None:
+        return min((uid for uid in self.opened if uid >= since.day), default=None)
 
     def list_new(self, after_uid: int) -> list[tuple[int, int]]:
         self.listed += 1
@@ -93,6 +97,15 @@ def test_renumbered_folder_is_read_again_with_a_note() -> None:
     assert note.marks == {}
     assert places(received) == ["INBOX, UID 1", "INBOX, UID 2"]
     assert received[-1].marks["INBOX"] == {"uidvalidity": 2, "last_uid": 2}
+
+
+def test_folder_is_first_read_from_a_day_on() -> None:
+    mailbox = FakeMailbox({"INBOX": mails(3, 8, 9)})
+    received = list(sync_imap(mailbox, ("INBOX",), {}, date(2026, 1, 8)))
+    assert places(received) == ["INBOX, UID 8", "INBOX, UID 9"]
+    assert list(sync_imap(mailbox, ("INBOX",), {}, date(2026, 1, 20))) == []
+    marks = {"INBOX": {"uidvalidity": 1, "last_uid": 3}}
+    assert len(list(sync_imap(mailbox, ("INBOX",), marks, date(2026, 1, 9)))) == 2
 
 
 def test_mail_over_the_limit_is_refused_without_being_fetched() -> None:
