@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.utils import parseaddr
 from typing import Any
 from xml.sax import SAXException
@@ -51,6 +51,9 @@ class ParsedFeed:
     notes: tuple[str, ...] = ()
     is_unreadable: bool = False
     """True when these bytes are no feed at all; the reason stands in `refused`."""
+    title: str = ""
+    ttl: timedelta | None = None
+    """How long the feed itself says that it may be kept."""
 
 
 def parse_feed(
@@ -73,7 +76,13 @@ def parse_feed(
     ]
     drafts = [outcome for outcome in outcomes if isinstance(outcome, ArticleDraft)]
     refused = [outcome for outcome in outcomes if isinstance(outcome, Refused)]
-    return ParsedFeed(tuple(_part_shared_urls(drafts)), tuple(refused), tuple(_notes(parsed)))
+    return ParsedFeed(
+        tuple(_part_shared_urls(drafts)),
+        tuple(refused),
+        tuple(_notes(parsed)),
+        title=_read_detail(parsed.feed.get("title_detail") or {}).text,
+        ttl=_ttl(parsed.feed),
+    )
 
 
 def _run_feedparser(body: bytes, url: str, content_type: str | None) -> Any:
@@ -167,6 +176,13 @@ def _date(entry: Any) -> datetime | None:
 def _tags(entry: Any) -> list[str]:
     terms = (tag.get("term") for tag in entry.get("tags") or ())
     return [one_line(term) for term in terms if isinstance(term, str)][:MAX_TAGS]
+
+
+def _ttl(feed: Any) -> timedelta | None:
+    """Read RSS's `ttl`, whole minutes."""
+    minutes = _text(feed, "ttl").strip()
+    is_number = minutes.isascii() and minutes.isdigit() and len(minutes) < 7
+    return timedelta(minutes=int(minutes)) or None if is_number else None
 
 
 def _text(holder: Any, name: str) -> str:

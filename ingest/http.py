@@ -16,7 +16,7 @@ from types import TracebackType
 
 import httpx2
 
-from ingest.addresses import AddressGuard
+from ingest.address_guard import AddressGuard
 from ingest.http_headers import read_fresh_for, read_retry_after
 from ingest.transport import OVER_DEADLINE, Deadline, make_transport
 from schemas.errors import NewsmillError, PermanentError, TransientError

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
 from ingest.batches import BATCH_DRAFTS, Batch, Item, SourceState, cut_batches
 from ingest.corpora import read_corpus
-from ingest.feeds import parse_feed
+from ingest.feeds import ParsedFeed, parse_feed
 from ingest.files import FileStatus, look_at, open_source
-from ingest.http import Fetched, NotModified
+from ingest.http import Fetched, NotModified, without_password
 from ingest.mailboxes import read_mail_file, read_mail_folder, read_mbox
 from ingest.sources import SourceSpec
 from schemas.errors import PermanentError
 
 MAX_FEED_FILE_BYTES = 20_000_000
+CUT_NOTE = "the feed is longer than NEWSMILL_INGEST__MAX_BODY_MB: its end was not read"
 
 
 class Fetches(Protocol):
@@ -33,11 +34,25 @@ class Fetches(Protocol):
 
 
 @dataclass(frozen=True)
+class FeedFacts:
+    """What a fetched feed and its server say of the feed itself."""
+
+    title: str = ""
+    dates: tuple[datetime, ...] = ()
+    """Of its entries."""
+    wish: timedelta | None = None
+    """The shortest wait until the next poll that either asks for."""
+    moved_to: str | None = None
+    """Its new address, if it has moved for good."""
+
+
+@dataclass(frozen=True)
 class PollOutcome:
     """What a poll found. `batches` is read once, lazily; it is empty when nothing changed."""
 
     is_modified: bool
     batches: Iterator[Batch]
+    facts: FeedFacts = FeedFacts()
 
 
 def read_source(
@@ -76,10 +91,20 @@ def _unchanged() -> PollOutcome:
 def _read_feed_url(url: str, state: SourceState, now: datetime, client: Fetches) -> PollOutcome:
     answer = client.fetch(url, etag=state.etag, last_modified=state.last_modified)
     if isinstance(answer, NotModified):
-        return _unchanged()
+        facts = FeedFacts(wish=answer.fresh_for, moved_to=answer.moved_to)
+        return PollOutcome(is_modified=False, batches=iter(()), facts=facts)
+    feed = parse_feed(answer.body, url=answer.url, now=now, content_type=answer.content_type)
+    _check_readable(feed, url)
+    notes = (*feed.notes, CUT_NOTE) if answer.is_cut else feed.notes
     kept = SourceState(answer.etag, answer.last_modified)
-    feed = _feed_batch(answer.body, answer.url, answer.content_type, now, kept)
-    return PollOutcome(True, iter((feed,)))
+    batch = Batch(feed.drafts, feed.refused, notes, kept)
+    facts = FeedFacts(
+        title=feed.title,
+        dates=tuple(draft.published_at for draft in feed.drafts if draft.published_at),
+        wish=max(filter(None, (answer.fresh_for, feed.ttl)), default=None),
+        moved_to=answer.moved_to,
+    )
+    return PollOutcome(True, iter((batch,)), facts)
 
 
 def _read_feed_file(path: Path, status: FileStatus, now: datetime) -> Iterator[Batch]:
@@ -88,17 +113,16 @@ def _read_feed_file(path: Path, status: FileStatus, now: datetime) -> Iterator[B
     if len(body) > MAX_FEED_FILE_BYTES:
         limit = f"{MAX_FEED_FILE_BYTES:,} bytes"
         raise PermanentError(f"{path}: the feed is larger than {limit}", path=str(path))
-    kept = SourceState(last_modified=status.stamp)
-    yield _feed_batch(body, path.as_uri(), None, now, kept)
+    feed = parse_feed(body, url=path.as_uri(), now=now)
+    _check_readable(feed, str(path))
+    yield Batch(feed.drafts, feed.refused, feed.notes, SourceState(last_modified=status.stamp))
 
 
-def _feed_batch(
-    body: bytes, url: str, content_type: str | None, now: datetime, kept: SourceState
-) -> Batch:
-    feed = parse_feed(body, url=url, now=now, content_type=content_type)
-    # What was no feed is asked for anew the next time, whatever ETag it came with.
-    state = SourceState() if feed.is_unreadable else kept
-    return Batch(feed.drafts, feed.refused, feed.notes, state)
+def _check_readable(feed: ParsedFeed, location: str) -> None:
+    """Raise for what is no feed: the source as a whole cannot be read, and keeps its state."""
+    if feed.is_unreadable:
+        shown = without_password(location)
+        raise PermanentError(f"{shown}: {feed.refused[0].reason}", location=shown)
 
 
 def _read_items(spec: SourceSpec, path: Path, position: int, now: datetime) -> Iterator[Item]:

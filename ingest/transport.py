@@ -15,8 +15,7 @@ from typing import Any
 import httpcore2
 import httpx2
 
-from ingest.addresses import AddressGuard
-
+from ingest.address_guard import AddressGuard
 
 OVER_DEADLINE = "it took longer than"
 

@@ -52,7 +52,9 @@ class Mill:
         return HttpClient(
             user_agent=ingest.user_agent,
             timeout_s=ingest.timeout_s,
+            deadline_s=ingest.deadline_s,
             max_body_bytes=int(ingest.max_body_mb * BYTES_PER_MB),
+            allowed_hosts=ingest.allowed_hosts,
         )
 
     @cached_property

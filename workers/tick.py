@@ -6,7 +6,7 @@ without any do no harm.
 
 from __future__ import annotations
 
-from store import sources
+from store import hosts, sources
 from store.sweep import sweep as sweep_work
 from workers.app import app
 from workers.journal import count, phase
@@ -22,6 +22,7 @@ def sweep() -> None:
     queue = mill.settings.queue
     with phase("sweep"), mill.database.begin() as session:
         due = sources.enqueue_due(session)
+        hosts.forget_idle(session)
     with phase("sweep"), mill.database.begin() as session:
         swept = sweep_work(
             session,

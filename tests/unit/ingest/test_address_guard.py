@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ingest.addresses import AddressGuard, resolve_name
+from ingest.address_guard import AddressGuard, resolve_name
 from schemas.errors import ConfigError, PermanentError, TransientError
 
 REFUSED = [
