@@ -14,10 +14,11 @@ from typing import Protocol
 
 from ingest.batches import BATCH_DRAFTS, Batch, Item, SourceState, cut_batches
 from ingest.corpora import read_corpus
-from ingest.feeds import ParsedFeed, parse_feed
+from ingest.feeds import parse_feed
 from ingest.files import FileStatus, look_at, open_source
 from ingest.http import Fetched, NotModified, without_password
 from ingest.mailboxes import read_mail_file, read_mail_folder, read_mbox
+from ingest.parsed_feeds import ParsedFeed
 from ingest.sources import SourceSpec
 from schemas.errors import PermanentError
 

@@ -6,18 +6,22 @@ Reads and judges; how it looks is `newsmill/report_view.py`'s.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from newsmill.source_health import list_alerts
 from newsmill.workplace import Workplace
 from schemas.settings import Settings
-from store import counts
+from store import counts, source_health
 from workers.queues import STAGES
 
 PING_TIMEOUT_S = 1.0
 
 TOO_LONG = timedelta(minutes=15)
 """Age of waiting work from which on something is likely to be stuck."""
+
+MAX_ALERTS = 5
+"""Of sources that are named one by one."""
 
 DURATIONS = ("oldest_waiting", "window")
 """Fields of the counts that hold a timedelta or None."""
@@ -38,6 +42,8 @@ class Report:
     """Whether a `newsmill up` runs in this home."""
     redis_error: str | None = None
     """Why the workers could not be asked."""
+    source_alerts: tuple[str, ...] = ()
+    """Sources that fail or are silent for too long, each in one line."""
 
     @property
     def waiting(self) -> int:
@@ -57,6 +63,7 @@ def read_report(place: Workplace, *, is_up: bool, with_workers: bool = True) -> 
         queues = {each.stage: each for each in counts.count_queues(session)}
         rates = counts.count_rates(session)
         errors = counts.list_errors(session)
+        listed = source_health.list_sources(session)
     workers, redis_error = ping_workers(place.settings) if with_workers else (None, None)
     return Report(
         totals=totals,
@@ -66,6 +73,7 @@ def read_report(place: Workplace, *, is_up: bool, with_workers: bool = True) -> 
         workers=workers,
         is_up=is_up,
         redis_error=redis_error,
+        source_alerts=tuple(list_alerts(listed, place.settings.ingest, datetime.now(UTC))),
     )
 
 
@@ -94,6 +102,10 @@ def find_concerns(report: Report) -> list[str]:
         if queue.oldest_waiting and queue.oldest_waiting > TOO_LONG:
             age = _minutes(queue.oldest_waiting)
             concerns.append(f"{queue.stage}: the oldest work has waited for {age} minutes")
+    concerns += report.source_alerts[:MAX_ALERTS]
+    if len(report.source_alerts) > MAX_ALERTS:
+        left = len(report.source_alerts) - MAX_ALERTS
+        concerns.append(f"{left} more sources need attention: see newsmill sources list")
     return concerns + _find_silence(report)
 
 

@@ -60,6 +60,10 @@ class IngestSettings(Group):
     """Shortest time between two polls of a feed, however often it changes."""
     poll_ceiling: Duration = timedelta(hours=12)
     """Longest time between two polls of a feed, however seldom it changes."""
+    alert_failing: Duration = timedelta(days=1)
+    """After how long without a poll that goes well a source is reported."""
+    alert_silent: Duration = timedelta(days=30)
+    """After how long without a new article a polled source is reported."""
     host_delay: Duration = timedelta(seconds=1)
     """Pause between two requests to one host, whichever worker makes them."""
     timeout_s: float = Attribute(default=20.0, gt=0, le=300)

@@ -121,11 +121,12 @@ class Article(Base):
     __table_args__ = (
         UniqueConstraint("content_key"),
         UniqueConstraint("url"),
+        Index(None, "source_id", "external_id"),
         Index(None, "created_at", postgresql_using="brin"),
     )
 
     id: Mapped[RowId]
-    source_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("source.id"), index=True)
+    source_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("source.id"))
     external_id: Mapped[str]
     """The source's own id: entry id, Message-ID, corpus id."""
     title: Mapped[str]

@@ -213,5 +213,49 @@ def move(session: Session, source_id: int, location: str) -> int | None:
     return other
 
 
+def find(session: Session, typed: str) -> list[int]:
+    """Find sources by id, location or name; by the first of these that fits any."""
+    fitting = [Source.location == typed, Source.name == typed]
+    if typed.isascii() and typed.isdigit() and len(typed) < 19:
+        fitting.insert(0, Source.id == int(typed))
+    for condition in fitting:
+        query = select(Source.id).where(condition, Source.state != "removed")
+        if found := list(session.execute(query).scalars()):
+            return found
+    return []
+
+
+def pause(session: Session, source_ids: Sequence[int]) -> None:
+    """Poll sources no more until they are resumed."""
+    session.execute(update(Source).where(Source.id.in_(source_ids)).values(paused=True))
+
+
+def resume(session: Session, source_ids: Sequence[int]) -> None:
+    """Poll sources again, at the next tick: those that were paused, retired or failing."""
+    due = case((Source.interval.is_not(None), func.now()), else_=None)
+    state = case((Source.state.in_(("retired", "failing")), "new"), else_=Source.state)
+    changes = {"paused": False, "failures": 0, "next_due_at": due, "state": state}
+    session.execute(update(Source).where(Source.id.in_(source_ids)).values(**changes))
+
+
+_DELETE = """
+DELETE FROM source
+WHERE id = ANY(:source_ids) AND NOT EXISTS (SELECT FROM article WHERE source_id = source.id)
+"""
+
+
+def remove(session: Session, source_ids: Sequence[int]) -> None:
+    """Forget sources and their waiting polls; a source of articles stays, unseen, for them."""
+    given = list(source_ids)
+    execute(
+        session,
+        "DELETE FROM work WHERE stage = 'ingest' AND subject_id = ANY(:source_ids)",
+        source_ids=given,
+    )
+    execute(session, _DELETE, source_ids=given)
+    changes = {"state": "removed", "paused": True, "next_due_at": None}
+    session.execute(update(Source).where(Source.id.in_(given)).values(**changes))
+
+
 def _update(session: Session, source_id: int, **changes: Any) -> None:
     session.execute(update(Source).where(Source.id == source_id).values(**changes))

@@ -50,6 +50,11 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.answer(200, make_feed("good").encode(), ETag=ETAG)
 
+    def answer_edited(self) -> None:
+        """Give one of the articles another text each time."""
+        body = make_feed("edited").replace("nobody", f"{asked.count('edited')} people", 1)
+        self.answer(200, body.encode())
+
     def answer_missing(self) -> None:
         self.answer(404, b"not here")
 

@@ -43,7 +43,7 @@ def poll(mill: Mill, source_id: int, claims: list[Claim]) -> None:
     within = Slice(mill.settings.queue.task_time_limit / 2)
     try:
         for batch in reading.batches():
-            new_items += store_batch(mill, source_id, batch, claims)
+            new_items += store_batch(mill, source, batch, claims)
             if is_over := within.is_over:
                 break
         else:

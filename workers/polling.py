@@ -18,10 +18,11 @@ from sqlalchemy.orm import Session
 
 from ingest.batches import Batch, SourceState
 from ingest.reading_sources import FeedFacts, read_source
+from ingest.revisions import Plan, sort_drafts
 from ingest.scheduling import Pace, Yield, decide_after_failure, decide_after_success
 from ingest.sources import SourceKind, SourceSpec
 from schemas.errors import PermanentError, TransientError
-from store import articles, hosts, sources, work
+from store import articles, hosts, revisions, sources, work
 from store.sources import StoredSource
 from store.work import Claim
 from workers.journal import count, phase
@@ -118,19 +119,28 @@ def free_host(mill: Mill, session: Session, host: str | None) -> None:
         hosts.free(session, host, pause=mill.settings.ingest.host_delay)
 
 
-def store_batch(mill: Mill, source_id: int, batch: Batch, claims: list[Claim]) -> int:
+def store_batch(mill: Mill, source: StoredSource, batch: Batch, claims: list[Claim]) -> int:
     """Store a batch and how far it reaches in one transaction, then tell the prefilter.
 
-    Returns how many articles are new.
+    An edited entry of a feed changes its article, which is then read anew. Returns how many
+    articles are new.
     """
     with phase("store"), mill.database.begin() as session:
-        article_ids = articles.insert_new(session, source_id, batch.drafts)
-        sources.save_cursor(session, source_id, asdict(batch.state))
+        plan, edited_ids = Plan(new=list(batch.drafts)), []
+        if source.kind == "feed":
+            versions = revisions.find_versions(session, source.source_id, batch.drafts)
+            plan = sort_drafts(batch.drafts, versions)
+            edited_ids = revisions.revise(session, plan.edits)
+            work.enqueue(session, PREFILTER, edited_ids, again=True)
+        new_ids = articles.insert_new(session, source.source_id, plan.new)
+        sources.save_cursor(session, source.source_id, asdict(batch.state))
         work.extend(session, claims, mill.settings.queue.lease)
-    count(new=len(article_ids), known=len(batch.drafts) - len(article_ids))
-    count(refused=len(batch.refused))
-    send(mill.settings, {PREFILTER: article_ids})
-    return len(article_ids)
+    known = len(batch.drafts) - len(new_ids) - len(edited_ids)
+    count(new=len(new_ids), known=known, refused=len(batch.refused))
+    if edited_ids:
+        count(edited=len(edited_ids))
+    send(mill.settings, {PREFILTER: [*new_ids, *edited_ids]})
+    return len(new_ids)
 
 
 def close_source(

@@ -13,6 +13,8 @@ depends_on = None
 
 STATES = "state IN ('new', 'healthy', 'failing', 'retired', 'removed')"
 
+EDITS = "ix_article_source_id_external_id"
+
 
 def upgrade() -> None:
     """Add the columns and tables; a source that was read or failed before says so at once."""
@@ -40,12 +42,17 @@ def upgrade() -> None:
     op.add_column(
         "article", sa.Column("revision", sa.Integer(), server_default=sa.text("1"), nullable=False)
     )
+    # Edits are found by the source's own id; the longer index serves the shorter one's readers.
+    op.create_index(EDITS, "article", ["source_id", "external_id"])
+    op.drop_index("ix_article_source_id", "article")
     _create_revision()
 
 
 def downgrade() -> None:
     """Take all of it away; what articles said before their last edit is lost."""
     op.drop_table("revision")
+    op.create_index("ix_article_source_id", "article", ["source_id"])
+    op.drop_index(EDITS, "article")
     op.drop_column("article", "revision")
     op.drop_table("host")
     op.drop_constraint(op.f("ck_source_state"), "source")

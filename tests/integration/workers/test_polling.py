@@ -129,6 +129,22 @@ def test_feed_that_moves_to_a_known_one_is_retired_with_the_reason(
     assert (state, error) == ("retired", f"it has moved to {web}/good, which is source {known}")
 
 
+def test_edited_entry_is_a_revision_and_is_screened_anew(
+    mill: Mill, database: Database, web: str
+) -> None:
+    source_id = add(database, f"{web}/edited")
+    for _ in range(2):
+        poll(database, source_id)
+        with database.begin() as session:
+            session.execute(text("DELETE FROM work WHERE stage = 'prefilter'"))
+    poll(database, source_id)
+    assert count(database, "SELECT count(*) FROM article") == 3
+    assert count(database, "SELECT max(revision) FROM article") == 3
+    assert count(database, "SELECT count(*) FROM article WHERE text LIKE '%3 people%'") == 1
+    assert count(database, "SELECT count(*) FROM revision") == 2
+    assert count(database, "SELECT count(*) FROM work WHERE stage = 'prefilter'") == 1
+
+
 def test_failures_in_a_row_are_counted_and_waited_for_longer(
     mill: Mill, database: Database, web: str
 ) -> None:
