@@ -34,6 +34,14 @@ class Fetches(Protocol):
     ) -> Fetched | NotModified: ...
 
 
+class ParsesFeeds(Protocol):
+    """What turns a feed's bytes into drafts: `ingest.feeds.parse_feed`, or one with a limit."""
+
+    def __call__(
+        self, body: bytes, *, url: str, now: datetime, content_type: str | None = None
+    ) -> ParsedFeed: ...
+
+
 @dataclass(frozen=True)
 class FeedFacts:
     """What a fetched feed and its server say of the feed itself."""
@@ -62,6 +70,7 @@ def read_source(
     *,
     now: datetime,
     client: Fetches,
+    parse: ParsesFeeds = parse_feed,
     batch_drafts: int = BATCH_DRAFTS,
 ) -> PollOutcome:
     """Read what is new in a source since `state`.
@@ -70,7 +79,7 @@ def read_source(
     is never an error: it comes as `refused`, with where and why, beside the drafts of its batch.
     """
     if spec.is_remote:
-        return _read_feed_url(spec.location, state, now, client)
+        return _read_feed_url(spec.location, state, now, client, parse)
     path = Path(spec.location)
     if path.is_dir():
         items = read_mail_folder(path, state.position, now)
@@ -79,7 +88,7 @@ def read_source(
     if status.is_read(state):
         return _unchanged()
     if spec.kind == "feed":
-        return PollOutcome(True, _read_feed_file(path, status, now))
+        return PollOutcome(True, _read_feed_file(path, status, now, parse))
     start = status.resume(state)
     items = _read_items(spec, path, start.position, now)
     return PollOutcome(True, cut_batches(items, start, batch_drafts, status.stamp))
@@ -89,12 +98,14 @@ def _unchanged() -> PollOutcome:
     return PollOutcome(is_modified=False, batches=iter(()))
 
 
-def _read_feed_url(url: str, state: SourceState, now: datetime, client: Fetches) -> PollOutcome:
+def _read_feed_url(
+    url: str, state: SourceState, now: datetime, client: Fetches, parse: ParsesFeeds
+) -> PollOutcome:
     answer = client.fetch(url, etag=state.etag, last_modified=state.last_modified)
     if isinstance(answer, NotModified):
         facts = FeedFacts(wish=answer.fresh_for, moved_to=answer.moved_to)
         return PollOutcome(is_modified=False, batches=iter(()), facts=facts)
-    feed = parse_feed(answer.body, url=answer.url, now=now, content_type=answer.content_type)
+    feed = parse(answer.body, url=answer.url, now=now, content_type=answer.content_type)
     _check_readable(feed, url)
     notes = (*feed.notes, CUT_NOTE) if answer.is_cut else feed.notes
     kept = SourceState(answer.etag, answer.last_modified)
@@ -108,13 +119,15 @@ def _read_feed_url(url: str, state: SourceState, now: datetime, client: Fetches)
     return PollOutcome(True, iter((batch,)), facts)
 
 
-def _read_feed_file(path: Path, status: FileStatus, now: datetime) -> Iterator[Batch]:
+def _read_feed_file(
+    path: Path, status: FileStatus, now: datetime, parse: ParsesFeeds
+) -> Iterator[Batch]:
     with open_source(path) as stream:
         body = stream.read(MAX_FEED_FILE_BYTES + 1)
     if len(body) > MAX_FEED_FILE_BYTES:
         limit = f"{MAX_FEED_FILE_BYTES:,} bytes"
         raise PermanentError(f"{path}: the feed is larger than {limit}", path=str(path))
-    feed = parse_feed(body, url=path.as_uri(), now=now)
+    feed = parse(body, url=path.as_uri(), now=now)
     _check_readable(feed, str(path))
     yield Batch(feed.drafts, feed.refused, feed.notes, SourceState(last_modified=status.stamp))
 

@@ -13,7 +13,7 @@ from newsmill.source_health import list_alerts
 from newsmill.workplace import Workplace
 from schemas.settings import Settings
 from store import counts, source_health
-from workers.queues import STAGES
+from workers.queues import STAGES, WORK
 
 PING_TIMEOUT_S = 1.0
 
@@ -67,7 +67,7 @@ def read_report(place: Workplace, *, is_up: bool, with_workers: bool = True) -> 
     workers, redis_error = ping_workers(place.settings) if with_workers else (None, None)
     return Report(
         totals=totals,
-        queues=tuple(queues.get(stage, _empty_queue(stage)) for stage in STAGES),
+        queues=tuple(queues.get(stage, _empty_queue(stage)) for stage in WORK),
         rates=rates,
         errors=tuple(errors),
         workers=workers,

@@ -76,6 +76,10 @@ class IngestSettings(Group):
     """JSON list of hosts, addresses or networks to fetch from although they are private."""
     batch: int = Attribute(default=500, ge=1, le=5000)
     """Articles saved in one transaction."""
+    full_text: bool = True
+    """Whether the page is fetched where a feed gives only a teaser."""
+    page_limit_s: float = Attribute(default=10.0, ge=1, le=120)
+    """Longest time for finding the article in one page, in seconds."""
     user_agent: str = "Newsmill/0.1 (+https://example.org/contact)"
     """How feeds' operators see us; put a contact address in it."""
 

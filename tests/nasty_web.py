@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 ADDRESS = "127.0.0.9"
@@ -19,10 +20,28 @@ in the town had asked for it, and everybody had an opinion about it by Tuesday.<
 </item>"""
 
 
+TEASER = "The council has opened two new piers for the ferry line across the harbour."
+
+
 def make_feed(name: str, items: int = 3, title: str = "Meeting") -> str:
     """Write an RSS feed whose articles are like no other feed's."""
     entries = "".join(ITEM.format(title=title, name=name, number=n) for n in range(items))
     return f"<rss version='2.0'><channel><title>Feed {name}</title>{entries}</channel></rss>"
+
+
+@cache
+def make_bomb() -> bytes:
+    """Pack a feed and 50 MB of nothing."""
+    return gzip.compress(make_feed("bomb").encode() + b" " * 50_000_000)
+
+
+class QuietServer(ThreadingHTTPServer):
+    """Takes it as normal that a client hangs up on it."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -54,6 +73,28 @@ class Handler(BaseHTTPRequestHandler):
         """Give one of the articles another text each time."""
         body = make_feed("edited").replace("nobody", f"{asked.count('edited')} people", 1)
         self.answer(200, body.encode())
+
+    def answer_teasers(self) -> None:
+        """Give teasers whose pages are an article, a paywall, nothing, and something else."""
+        items = "".join(
+            f"<item><title>Ferry {name}</title><link>http://{self.headers['Host']}/{name}</link>"
+            f"<description>{TEASER} Report {name}. Read more…</description></item>"
+            for name in ("story", "wall", "vanished", "other")
+        )
+        self.answer(200, f"<rss version='2.0'><channel>{items}</channel></rss>".encode())
+
+    def answer_story(self) -> None:
+        more = "".join(f"<p>Pier number {n} was next, and cost {n} euros.</p>" for n in range(40))
+        page = f"<html><body><nav>Home</nav><article><p>{TEASER}</p>{more}</article></body></html>"
+        self.answer(200, page.encode(), Content_Type="text/html; charset=utf-8")
+
+    def answer_wall(self) -> None:
+        page = f"<html><body><p>{TEASER}</p><p>Subscribe to continue reading.</p></body></html>"
+        self.answer(200, page.encode(), Content_Type="text/html")
+
+    def answer_other(self) -> None:
+        text = "<p>Welcome to our shop, where socks of all colours wait for you.</p>" * 30
+        self.answer(200, f"<html><body>{text}</body></html>".encode(), Content_Type="text/html")
 
     def answer_missing(self) -> None:
         self.answer(404, b"not here")
@@ -87,8 +128,7 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(200, body, Content_Type="text/xml; charset=utf-8")
 
     def answer_bomb(self) -> None:
-        body = gzip.compress(make_feed("bomb").encode() + b" " * 50_000_000)
-        self.answer(200, body, Content_Encoding="gzip")
+        self.answer(200, make_bomb(), Content_Encoding="gzip")
 
     def answer_home(self) -> None:
         self.answer(302, b"", Location="http://127.0.0.1:5432/")
@@ -143,8 +183,8 @@ asked: list[str] = []
 @contextmanager
 def serve_nastily() -> Iterator[str]:
     """Serve while the body runs; yields the base URL."""
-    server = ThreadingHTTPServer((ADDRESS, 0), Handler)
-    server.daemon_threads = True
+    make_bomb()
+    server = QuietServer((ADDRESS, 0), Handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     asked.clear()

@@ -8,17 +8,11 @@ from workers.app import app
 from workers.attempts import attempt, give_back, take
 from workers.journal import count
 from workers.mill import Mill, get_mill
-from workers.polling import (
-    Reading,
-    close_source,
-    free_host,
-    name_host,
-    open_source,
-    store_batch,
-)
+from workers.polling import Reading, close_source, open_source, store_batch
 from workers.queues import INGEST, TASKS
 from workers.sending import send
 from workers.slices import Slice
+from workers.visits import let_go, name_host
 
 
 @app.task(name=TASKS[INGEST])
@@ -49,16 +43,10 @@ def poll(mill: Mill, source_id: int, claims: list[Claim]) -> None:
         else:
             close_source(mill, source, reading, new_items, claims)
     except BaseException:
-        _let_go(mill, name_host(source))
+        let_go(mill, name_host(source.location))
         raise
     if is_over:
         # The next message goes on from where this one has stopped.
         give_back(mill, claims)
-        _let_go(mill, name_host(source))
+        let_go(mill, name_host(source.location))
         send(mill.settings, {INGEST: [source_id]})
-
-
-def _let_go(mill: Mill, host: str | None) -> None:
-    if host is not None:
-        with mill.database.begin() as session:
-            free_host(mill, session, host)

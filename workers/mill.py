@@ -18,6 +18,9 @@ from store.database import Database
 
 if TYPE_CHECKING:
     from inference.analyst import Analyst
+    from ingest.extraction import Extractor
+    from ingest.feed_parsing import FeedParser
+    from ingest.helper import Helper
     from ingest.http import HttpClient
     from ingest.screening import Screener
 
@@ -58,6 +61,27 @@ class Mill:
         )
 
     @cached_property
+    def helper(self) -> Helper:
+        """The process that parses what may take for ever."""
+        from ingest.helper import Helper
+
+        return Helper()
+
+    @cached_property
+    def feed_parser(self) -> FeedParser:
+        """What reads feeds."""
+        from ingest.feed_parsing import FeedParser
+
+        return FeedParser(self.helper)
+
+    @cached_property
+    def extractor(self) -> Extractor:
+        """What finds the article in a page."""
+        from ingest.extraction import Extractor
+
+        return Extractor(self.helper, limit_s=self.settings.ingest.page_limit_s)
+
+    @cached_property
     def screener(self) -> Screener:
         """The compiled rules of the lenses in use."""
         from ingest.screening import Screener
@@ -78,7 +102,7 @@ class Mill:
     def close(self) -> None:
         """Close what was opened."""
         opened = vars(self)
-        for name in ("analyst", "http", "database"):
+        for name in ("analyst", "helper", "http", "database"):
             if name in opened:
                 opened.pop(name).close()
 

@@ -6,12 +6,10 @@ try; only a source that is read once, when somebody asks, becomes a dead letter 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import cast
-from urllib.parse import urlsplit
 
 import structlog
 from sqlalchemy.orm import Session
@@ -21,21 +19,21 @@ from ingest.reading_sources import FeedFacts, read_source
 from ingest.revisions import Plan, sort_drafts
 from ingest.scheduling import Pace, Yield, decide_after_failure, decide_after_success
 from ingest.sources import SourceKind, SourceSpec
+from ingest.teasers import is_teaser
 from schemas.errors import PermanentError, TransientError
-from store import articles, hosts, revisions, sources, work
+from store import articles, pages, revisions, sources, work
 from store.sources import StoredSource
 from store.work import Claim
 from workers.journal import count, phase
 from workers.mill import Mill
-from workers.queues import PREFILTER
+from workers.queues import PAGE, PREFILTER
 from workers.sending import send
+from workers.visits import await_host, free_host, name_host, take_host
 
 log = structlog.get_logger(__name__)
 
-HOLD_MARGIN = timedelta(seconds=30)
-"""A host is held for the longest fetch and this, in case its worker dies."""
-RETRY_HOST = timedelta(seconds=2)
-"""After which a host in another worker's hands is asked for again, at the earliest."""
+MAX_NOTES = 20
+"""Of one poll, kept with its source."""
 
 
 class Reading:
@@ -58,6 +56,7 @@ class Reading:
                     SourceState(**self._source.cursor),
                     now=datetime.now(UTC),
                     client=self._mill.http,
+                    parse=self._mill.feed_parser,
                     batch_drafts=self._mill.settings.ingest.batch,
                 )
             self.facts = outcome.facts
@@ -79,44 +78,13 @@ class Reading:
             del self.notes[MAX_NOTES:]
 
 
-MAX_NOTES = 20
-"""Of one poll, kept with its source."""
-
-
-def name_host(source: StoredSource) -> str | None:
-    """Name the host that a source lies on; None for one that asks no server."""
-    if not source.location.startswith(("http://", "https://")):
-        return None
-    return (urlsplit(source.location).hostname or "").rstrip(".") or None
-
-
 def open_source(mill: Mill, source_id: int) -> tuple[StoredSource, timedelta | None]:
-    """Load a source and take its host; the time to wait if another has it.
-
-    A host that is only left in peace for a moment is waited for.
-    """
+    """Load a source and take its host; the time to wait if another has it."""
     with mill.database.begin() as session:
         source = sources.load(session, source_id)
-        wait = take_host(mill, session, name_host(source))
-    if wait is not None and wait <= mill.settings.ingest.host_delay:
-        time.sleep(wait.total_seconds())
-        with mill.database.begin() as session:
-            wait = take_host(mill, session, name_host(source))
-    return source, None if wait is None else max(wait, RETRY_HOST)
-
-
-def take_host(mill: Mill, session: Session, host: str | None) -> timedelta | None:
-    """Take a host for the longest that a fetch may take; None when it is ours."""
-    if host is None:
-        return None
-    hold = timedelta(seconds=mill.settings.ingest.deadline_s) + HOLD_MARGIN
-    return hosts.claim(session, host, hold=hold)
-
-
-def free_host(mill: Mill, session: Session, host: str | None) -> None:
-    """Give a host back, to be left in peace for a moment."""
-    if host is not None:
-        hosts.free(session, host, pause=mill.settings.ingest.host_delay)
+        host = name_host(source.location)
+        wait = take_host(mill, session, host)
+    return source, await_host(mill, host, wait)
 
 
 def store_batch(mill: Mill, source: StoredSource, batch: Batch, claims: list[Claim]) -> int:
@@ -133,14 +101,25 @@ def store_batch(mill: Mill, source: StoredSource, batch: Batch, claims: list[Cla
             edited_ids = revisions.revise(session, plan.edits)
             work.enqueue(session, PREFILTER, edited_ids, again=True)
         new_ids = articles.insert_new(session, source.source_id, plan.new)
+        paged_ids = pages.hold(session, [*new_ids, *edited_ids], find_teasers(mill, source, batch))
         sources.save_cursor(session, source.source_id, asdict(batch.state))
         work.extend(session, claims, mill.settings.queue.lease)
     known = len(batch.drafts) - len(new_ids) - len(edited_ids)
     count(new=len(new_ids), known=known, refused=len(batch.refused))
     if edited_ids:
         count(edited=len(edited_ids))
-    send(mill.settings, {PREFILTER: [*new_ids, *edited_ids]})
+    waiting_ids = set(paged_ids)
+    ready_ids = [each for each in (*new_ids, *edited_ids) if each not in waiting_ids]
+    send(mill.settings, {PAGE: paged_ids, PREFILTER: ready_ids})
     return len(new_ids)
+
+
+def find_teasers(mill: Mill, source: StoredSource, batch: Batch) -> list[str]:
+    """Give the content keys of the entries whose page is to be read."""
+    is_wanted = mill.settings.ingest.full_text and source.settings.get("full_text", True)
+    if source.kind != "feed" or not is_wanted:
+        return []
+    return [draft.content_key for draft in batch.drafts if is_teaser(draft.text, draft.url)]
 
 
 def close_source(
@@ -155,7 +134,7 @@ def close_source(
         else:
             _note_success(mill, session, source, reading, new_items)
         work.finish(session, claims)
-        free_host(mill, session, name_host(source))
+        free_host(mill, session, name_host(source.location))
 
 
 def _note_success(

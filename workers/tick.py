@@ -11,7 +11,7 @@ from store.sweep import sweep as sweep_work
 from workers.app import app
 from workers.journal import count, phase
 from workers.mill import get_mill
-from workers.queues import INGEST, STAGES, TASKS, TICK
+from workers.queues import INGEST, TASKS, TICK, WORK
 from workers.sending import send
 
 
@@ -26,7 +26,7 @@ def sweep() -> None:
     with phase("sweep"), mill.database.begin() as session:
         swept = sweep_work(
             session,
-            stages=STAGES,
+            stages=WORK,
             max_attempts=queue.max_attempts,
             resend_after=queue.resend_after,
         )

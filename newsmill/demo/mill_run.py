@@ -32,8 +32,12 @@ MAX_RESTARTS = 3
 BRISK = {"tick_every": timedelta(seconds=2), "resend_after": timedelta(seconds=10)}
 """Queue settings with which a run of a minute is not spent waiting for the next tick."""
 
-LOCAL = {"allowed_hosts": ("127.0.0.0/8",), "host_delay": timedelta(milliseconds=50)}
-"""Ingest settings for feeds that this machine serves to itself."""
+LOCAL = {
+    "allowed_hosts": ("127.0.0.0/8",),
+    "host_delay": timedelta(milliseconds=50),
+    "full_text": False,
+}
+"""Ingest settings for feeds that this machine serves to itself, of pages that nobody serves."""
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,12 @@ HASTE = QueueSettings(
 )
 
 
-LOCAL = {"batch": 20, "allowed_hosts": ("127.0.0.0/8",), "host_delay": timedelta(milliseconds=20)}
+LOCAL = {
+    "batch": 20,
+    "allowed_hosts": ("127.0.0.0/8",),
+    "host_delay": timedelta(milliseconds=20),
+    "full_text": False,
+}
 
 
 @pytest.fixture
