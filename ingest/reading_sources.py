@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -16,13 +16,15 @@ from ingest.batches import BATCH_DRAFTS, Batch, Item, SourceState, cut_batches
 from ingest.corpora import read_corpus
 from ingest.feeds import parse_feed
 from ingest.files import FileStatus, look_at, open_source
-from ingest.http import Fetched, NotModified
+from ingest.http import Fetched, NotModified, without_password
 from ingest.mail_accounts import MAIL_KINDS, MailAccess, read_mail_account
 from ingest.mailboxes import read_mail_file, read_mail_folder, read_mbox
+from ingest.parsed_feeds import ParsedFeed
 from ingest.sources import SourceSpec
 from schemas.errors import PermanentError
 
 MAX_FEED_FILE_BYTES = 20_000_000
+CUT_NOTE = "the feed is longer than NEWSMILL_INGEST__MAX_BODY_MB: its end was not read"
 
 
 class Fetches(Protocol):
@@ -33,12 +35,34 @@ class Fetches(Protocol):
     ) -> Fetched | NotModified: ...
 
 
+class ParsesFeeds(Protocol):
+    """What turns a feed's bytes into drafts: `ingest.feeds.parse_feed`, or one with a limit."""
+
+    def __call__(
+        self, body: bytes, *, url: str, now: datetime, content_type: str | None = None
+    ) -> ParsedFeed: ...
+
+
+@dataclass(frozen=True)
+class FeedFacts:
+    """What a fetched feed and its server say of the feed itself."""
+
+    title: str = ""
+    dates: tuple[datetime, ...] = ()
+    """Of its entries."""
+    wish: timedelta | None = None
+    """The shortest wait until the next poll that either asks for."""
+    moved_to: str | None = None
+    """Its new address, if it has moved for good."""
+
+
 @dataclass(frozen=True)
 class PollOutcome:
     """What a poll found. `batches` is read once, lazily; it is empty when nothing changed."""
 
     is_modified: bool
     batches: Iterator[Batch]
+    facts: FeedFacts = FeedFacts()
 
 
 def read_source(
@@ -48,6 +72,7 @@ def read_source(
     now: datetime,
     client: Fetches,
     mail: MailAccess | None = None,
+    parse: ParsesFeeds = parse_feed,
     batch_drafts: int = BATCH_DRAFTS,
 ) -> PollOutcome:
     """Read what is new in a source since `state`.
@@ -61,7 +86,7 @@ def read_source(
         batches = read_mail_account(spec.location, state, mail, now=now, batch_drafts=batch_drafts)
         return PollOutcome(True, batches)
     if spec.is_remote:
-        return _read_feed_url(spec.location, state, now, client)
+        return _read_feed_url(spec.location, state, now, client, parse)
     path = Path(spec.location)
     if path.is_dir():
         items = read_mail_folder(path, state.position, now)
@@ -70,7 +95,7 @@ def read_source(
     if status.is_read(state):
         return _unchanged()
     if spec.kind == "feed":
-        return PollOutcome(True, _read_feed_file(path, status, now))
+        return PollOutcome(True, _read_feed_file(path, status, now, parse))
     start = status.resume(state)
     items = _read_items(spec, path, start.position, now)
     return PollOutcome(True, cut_batches(items, start, batch_drafts, status.stamp))
@@ -80,32 +105,45 @@ def _unchanged() -> PollOutcome:
     return PollOutcome(is_modified=False, batches=iter(()))
 
 
-def _read_feed_url(url: str, state: SourceState, now: datetime, client: Fetches) -> PollOutcome:
+def _read_feed_url(
+    url: str, state: SourceState, now: datetime, client: Fetches, parse: ParsesFeeds
+) -> PollOutcome:
     answer = client.fetch(url, etag=state.etag, last_modified=state.last_modified)
     if isinstance(answer, NotModified):
-        return _unchanged()
+        facts = FeedFacts(wish=answer.fresh_for, moved_to=answer.moved_to)
+        return PollOutcome(is_modified=False, batches=iter(()), facts=facts)
+    feed = parse(answer.body, url=answer.url, now=now, content_type=answer.content_type)
+    _check_readable(feed, url)
+    notes = (*feed.notes, CUT_NOTE) if answer.is_cut else feed.notes
     kept = SourceState(answer.etag, answer.last_modified)
-    feed = _feed_batch(answer.body, answer.url, answer.content_type, now, kept)
-    return PollOutcome(True, iter((feed,)))
+    batch = Batch(feed.drafts, feed.refused, notes, kept)
+    facts = FeedFacts(
+        title=feed.title,
+        dates=tuple(draft.published_at for draft in feed.drafts if draft.published_at),
+        wish=max(filter(None, (answer.fresh_for, feed.ttl)), default=None),
+        moved_to=answer.moved_to,
+    )
+    return PollOutcome(True, iter((batch,)), facts)
 
 
-def _read_feed_file(path: Path, status: FileStatus, now: datetime) -> Iterator[Batch]:
+def _read_feed_file(
+    path: Path, status: FileStatus, now: datetime, parse: ParsesFeeds
+) -> Iterator[Batch]:
     with open_source(path) as stream:
         body = stream.read(MAX_FEED_FILE_BYTES + 1)
     if len(body) > MAX_FEED_FILE_BYTES:
         limit = f"{MAX_FEED_FILE_BYTES:,} bytes"
         raise PermanentError(f"{path}: the feed is larger than {limit}", path=str(path))
-    kept = SourceState(last_modified=status.stamp)
-    yield _feed_batch(body, path.as_uri(), None, now, kept)
+    feed = parse(body, url=path.as_uri(), now=now)
+    _check_readable(feed, str(path))
+    yield Batch(feed.drafts, feed.refused, feed.notes, SourceState(last_modified=status.stamp))
 
 
-def _feed_batch(
-    body: bytes, url: str, content_type: str | None, now: datetime, kept: SourceState
-) -> Batch:
-    feed = parse_feed(body, url=url, now=now, content_type=content_type)
-    # What was no feed is asked for anew the next time, whatever ETag it came with.
-    state = SourceState() if feed.is_unreadable else kept
-    return Batch(feed.drafts, feed.refused, feed.notes, state)
+def _check_readable(feed: ParsedFeed, location: str) -> None:
+    """Raise for what is no feed: the source as a whole cannot be read, and keeps its state."""
+    if feed.is_unreadable:
+        shown = without_password(location)
+        raise PermanentError(f"{shown}: {feed.refused[0].reason}", location=shown)
 
 
 def _read_items(spec: SourceSpec, path: Path, position: int, now: datetime) -> Iterator[Item]:

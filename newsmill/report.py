@@ -10,15 +10,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from newsmill.mail_logins import list_login_concerns
+from newsmill.source_health import list_alerts
 from newsmill.workplace import Workplace
 from schemas.settings import Settings
-from store import counts
-from workers.queues import STAGES
+from store import counts, source_health
+from workers.queues import STAGES, WORK
 
 PING_TIMEOUT_S = 1.0
 
 TOO_LONG = timedelta(minutes=15)
 """Age of waiting work from which on something is likely to be stuck."""
+
+MAX_ALERTS = 5
+"""Of sources that are named one by one."""
 
 DURATIONS = ("oldest_waiting", "window")
 """Fields of the counts that hold a timedelta or None."""
@@ -41,6 +45,8 @@ class Report:
     """Why the workers could not be asked."""
     logins: tuple[str, ...] = ()
     """What is wrong with the logins of mail accounts, or soon will be."""
+    source_alerts: tuple[str, ...] = ()
+    """Sources that fail or are silent for too long, each in one line."""
 
     @property
     def waiting(self) -> int:
@@ -60,16 +66,18 @@ def read_report(place: Workplace, *, is_up: bool, with_workers: bool = True) -> 
         queues = {each.stage: each for each in counts.count_queues(session)}
         rates = counts.count_rates(session)
         errors = counts.list_errors(session)
+        listed = source_health.list_sources(session)
     workers, redis_error = ping_workers(place.settings) if with_workers else (None, None)
     return Report(
         totals=totals,
-        queues=tuple(queues.get(stage, _empty_queue(stage)) for stage in STAGES),
+        queues=tuple(queues.get(stage, _empty_queue(stage)) for stage in WORK),
         rates=rates,
         errors=tuple(errors),
         workers=workers,
         is_up=is_up,
         redis_error=redis_error,
         logins=tuple(list_login_concerns(place.settings.home, datetime.now(UTC))),
+        source_alerts=tuple(list_alerts(listed, place.settings.ingest, datetime.now(UTC))),
     )
 
 
@@ -98,7 +106,12 @@ def find_concerns(report: Report) -> list[str]:
         if queue.oldest_waiting and queue.oldest_waiting > TOO_LONG:
             age = _minutes(queue.oldest_waiting)
             concerns.append(f"{queue.stage}: the oldest work has waited for {age} minutes")
-    return [*concerns, *report.logins, *_find_silence(report)]
+    concerns += report.logins
+    concerns += report.source_alerts[:MAX_ALERTS]
+    if len(report.source_alerts) > MAX_ALERTS:
+        left = len(report.source_alerts) - MAX_ALERTS
+        concerns.append(f"{left} more sources need attention: see newsmill sources list")
+    return concerns + _find_silence(report)
 
 
 def _find_silence(report: Report) -> list[str]:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 INGEST = "ingest"
+PAGE = "page"
 PREFILTER = "prefilter"
 INFERENCE = "inference"
 RECONSTRUCT = "reconstruct"
 TICK = "tick"
 
 STAGES = (INGEST, PREFILTER, INFERENCE, RECONSTRUCT)
-"""In the order in which an article passes them; also the values of `work.stage`."""
+"""In the order in which an article passes them; each has a worker of its own."""
 
-QUEUES = (*STAGES, TICK)
+WORK = (INGEST, PAGE, PREFILTER, INFERENCE, RECONSTRUCT)
+"""The values of `work.stage`. Pages are read by the worker of `ingest`."""
+
+QUEUES = (*WORK, TICK)
 
 TASKS = {
     INGEST: "ingest.poll_source",
+    PAGE: "page.read_page",
     PREFILTER: "prefilter.screen",
     INFERENCE: "inference.analyse",
     RECONSTRUCT: "reconstruct.rebuild",
@@ -30,4 +35,6 @@ def consumed_by(stage: str) -> tuple[str, ...]:
     it alone and one dead worker does not stop it. Inference is left out: a tick would wait there
     for minutes.
     """
+    if stage == INGEST:
+        return INGEST, PAGE, TICK
     return (stage,) if stage == INFERENCE else (stage, TICK)

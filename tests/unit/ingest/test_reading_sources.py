@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -61,11 +62,21 @@ def test_unchanged_feed_gives_nothing_the_second_time() -> None:
     assert server.asked == [(None, None), ('"v1"', None)]
 
 
-def test_page_that_is_no_feed_is_asked_for_in_full_again() -> None:
-    server = FakeServer(body=b"<html>gone</html>")
-    (batch,) = poll(SourceSpec("feed", URL), SourceState(), server)
-    assert batch.refused[0].reason == "this is an HTML page, not a feed"
-    assert batch.state == SourceState()
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [(b"<html>gone</html>", "this is an HTML page, not a feed"), (b" ", "the body is empty")],
+)
+def test_page_that_is_no_feed_fails_the_poll_with_the_reason(body: bytes, reason: str) -> None:
+    with pytest.raises(PermanentError, match=reason):
+        poll(SourceSpec("feed", URL), SourceState(), FakeServer(body=body))
+
+
+def test_feed_tells_its_title_dates_and_wish() -> None:
+    server = FakeServer(body=FEED.replace(b"<item>", b"<ttl>90</ttl><item>", 1))
+    outcome = read_source(SourceSpec("feed", URL), SourceState(), now=NOW, client=server)
+    assert outcome.facts.title == "The Harbour Post"
+    assert len(outcome.facts.dates) == 2
+    assert outcome.facts.wish == timedelta(minutes=90)
 
 
 def test_feed_file_is_read_once_and_again_when_it_changes(tmp_path: Path) -> None:

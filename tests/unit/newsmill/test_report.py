@@ -47,6 +47,7 @@ def report(
         (report(workers=(), is_up=False), None),
         (report(waiting=1, workers=(), is_up=False), "start newsmill up"),
         (report(waiting=1, workers=("inference",), is_up=False), None),
+        (report(source_alerts=("source 7, A: silent",)), "source 7, A: silent"),
         (report(waiting=1, workers=(), redis_error="refused"), "Redis cannot be reached: refused"),
     ],
 )
