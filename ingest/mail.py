@@ -56,20 +56,20 @@ HTML_SHARE = 0.8
 """An HTML part with less than this share of the plain part's text is a mere "view online"."""
 
 
-def read_mail(raw: bytes, where: str, now: datetime) -> ArticleDraft | Refused:
-    """Turn any bytes into a draft or a reason; never raises."""
+def read_mail(raw: bytes, where: str, now: datetime) -> list[ArticleDraft | Refused]:
+    """Turn any bytes into drafts or a reason, at least one of them; never raises."""
     if len(raw) > MAX_MAIL_BYTES:
-        return Refused(where, f"the mail is larger than {MAX_MAIL_BYTES:,} bytes")
+        return [Refused(where, f"the mail is larger than {MAX_MAIL_BYTES:,} bytes")]
     if not raw.strip():
-        return Refused(where, "the mail is empty")
+        return [Refused(where, "the mail is empty")]
     try:
         # The old policy keeps headers as they came; the new one parses them and may raise.
         message = BytesParser(policy=policy.compat32).parsebytes(raw)
         if not any(name in message for name in IDENTIFYING_HEADERS):
-            return Refused(where, "it has none of the headers of a mail")
-        return make_draft(_raw_item(message, where), now)
+            return [Refused(where, "it has none of the headers of a mail")]
+        return [make_draft(_raw_item(message, where), now)]
     except PARSER_FAULTS as error:
-        return Refused(where, f"the mail cannot be read ({type(error).__name__})")
+        return [Refused(where, f"the mail cannot be read ({type(error).__name__})")]
 
 
 def _raw_item(message: Message, where: str) -> RawItem:

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from ingest.batches import BATCH_DRAFTS, Batch, Item, SourceState, cut_batches
+from ingest.batches import BATCH_DRAFTS, Batch, Item, SourceState, cut_batches, place_items
 from ingest.corpora import read_corpus
 from ingest.feeds import parse_feed
 from ingest.files import FileStatus, look_at, open_source
@@ -103,7 +103,7 @@ def _feed_batch(
 
 def _read_items(spec: SourceSpec, path: Path, position: int, now: datetime) -> Iterator[Item]:
     if spec.kind == "mail" and path.suffix.lower() == ".eml":
-        yield Item(read_mail_file(path, now), 0)
+        yield from place_items(read_mail_file(path, now), 0, 0)
         return
     read = read_corpus if spec.kind == "jsonl" else read_mbox
     with open_source(path) as stream:
