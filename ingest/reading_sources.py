@@ -47,6 +47,7 @@ def read_source(
     now: datetime,
     client: Fetches,
     batch_drafts: int = BATCH_DRAFTS,
+    split_newsletters: bool = True,
 ) -> PollOutcome:
     """Read what is new in a source since `state`.
 
@@ -57,7 +58,7 @@ def read_source(
         return _read_feed_url(spec.location, state, now, client)
     path = Path(spec.location)
     if path.is_dir():
-        items = read_mail_folder(path, state.position, now)
+        items = read_mail_folder(path, state.position, now, split_newsletters=split_newsletters)
         return PollOutcome(True, cut_batches(items, state, batch_drafts))
     status = look_at(path)
     if status.is_read(state):
@@ -65,7 +66,7 @@ def read_source(
     if spec.kind == "feed":
         return PollOutcome(True, _read_feed_file(path, status, now))
     start = status.resume(state)
-    items = _read_items(spec, path, start.position, now)
+    items = _read_items(spec, path, start.position, now, split_newsletters=split_newsletters)
     return PollOutcome(True, cut_batches(items, start, batch_drafts, status.stamp))
 
 
@@ -101,10 +102,15 @@ def _feed_batch(
     return Batch(feed.drafts, feed.refused, feed.notes, state)
 
 
-def _read_items(spec: SourceSpec, path: Path, position: int, now: datetime) -> Iterator[Item]:
+def _read_items(
+    spec: SourceSpec, path: Path, position: int, now: datetime, *, split_newsletters: bool
+) -> Iterator[Item]:
     if spec.kind == "mail" and path.suffix.lower() == ".eml":
-        yield from place_items(read_mail_file(path, now), 0, 0)
+        outcomes = read_mail_file(path, now, split_newsletters=split_newsletters)
+        yield from place_items(outcomes, 0, 0)
         return
-    read = read_corpus if spec.kind == "jsonl" else read_mbox
     with open_source(path) as stream:
-        yield from read(stream, position, now)
+        if spec.kind == "jsonl":
+            yield from read_corpus(stream, position, now)
+        else:
+            yield from read_mbox(stream, position, now, split_newsletters=split_newsletters)

@@ -64,6 +64,8 @@ class IngestSettings(Group):
     """Articles saved in one transaction."""
     user_agent: str = "Newsmill/0.1 (+https://example.org/contact)"
     """How feeds' operators see us; put a contact address in it."""
+    split_newsletters: bool = True
+    """Whether a newsletter becomes an article for each of its items, or one for all."""
 
 
 class PrefilterSettings(Group):

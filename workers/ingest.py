@@ -60,6 +60,7 @@ def _read(mill: Mill, source: StoredSource) -> Iterator[Batch]:
             now=datetime.now(UTC),
             client=mill.http,
             batch_drafts=mill.settings.ingest.batch,
+            split_newsletters=mill.settings.ingest.split_newsletters,
         )
     return outcome.batches
 
