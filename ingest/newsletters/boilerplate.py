@@ -111,6 +111,13 @@ PHRASES: tuple[Phrase, ...] = (
     Phrase("footer", r"^(?:hier )?(?:afmelden|uitschrijven)\b", "Afmelden voor deze nieuwsbrief"),
     Phrase("footer", r"\bannulla(?:re)? (?:l')?iscrizione\b|^disiscriviti", "Annulla iscrizione"),
     Phrase("footer", r"^cancelar (?:a )?(?:inscri[çc][ãa]o|assinatura)", "Cancelar inscrição"),
+    Phrase(
+        "footer",
+        r"^to (?:be removed|stop receiving|opt out|leave)\b.{0,120}\b(?:list|mails?|e-?mails?|"
+        r"newsletter)\b",
+        "To be removed from this list, write to press@port.example.",
+        "To leave the union, two thirds must agree",
+    ),
     # --- around the news ---
     Phrase(
         "frame",
@@ -168,10 +175,9 @@ PHRASES: tuple[Phrase, ...] = (
     ),
     Phrase(
         "frame",
-        r"^(?:please )?(?:share|forward|refer|tell|invite|recommend)"
-        r"(?: (?:this|it|us|the|our|your|a|an|with|to|about|issue|newsletter|e-?mail|mail|story|"
-        r"post|article|link|friends?|colleagues?|someone|below)){0,8}"
-        r"(?:$|\W+$| and (?:earn|get|win)\b.{0,120}$)",
+        r"^(?:please )?(?:share|forward|refer|tell|invite|recommend)(?: (?:this|it|us|the|our|"
+        r"your|a|an|with|to|about|issue|newsletter|e-?mail|mail|story|post|article|link|"
+        r"friends?|colleagues?|someone|below)){0,8}(?:$|\W+$| and (?:earn|get|win)\b.{0,120}$)",
         "Share this newsletter with a friend and earn rewards",
         "Share prices fall",
     ),
@@ -218,9 +224,11 @@ PHRASES: tuple[Phrase, ...] = (
     ),
     Phrase(
         "frame",
-        r"^(?:how (?:did|do) (?:you|we)|what did you think|rate (?:this|today)|did you "
-        r"(?:like|enjoy)|love it|loved it|hated it|was this (?:useful|helpful))\b.{0,100}$",
+        r"^(?:how (?:did|do) (?:you|we) (?:like|do|feel|enjoy|rate)|what did you think|rate "
+        r"(?:this|today)|did you (?:like|enjoy)|love it|loved it|hated it|was this (?:useful|"
+        r"helpful))\b.{0,100}$",
         "How did you like today's issue?",
+        "How do you test a backup?",
     ),
     Phrase(
         "frame",

@@ -18,6 +18,7 @@ LEAST_STRAY_WORDS = 60
 LEAST_LINKED_WORDS = 8
 MAX_BORROWED_CHARS = 140
 CALL_WORDS = 5
+MAX_SCHEME_CHARS = 8
 
 _READING_TIME = re.compile(
     r"\s*[(\[|·–-]\s*\d{1,3}[ -]?(?:min(?:ute)?s?\.?|minuten)"
@@ -91,8 +92,8 @@ def _is_worth_an_item(segment: Segment) -> bool:
     if segment.has_opener:
         return True
     has_link = any(block.anchors for block in segment.blocks)
-    is_paid = segment.label is not None and _is_meant(segment, segment.label.sponsor)
-    return segment.words >= (LEAST_LINKED_WORDS if has_link and is_paid else LEAST_STRAY_WORDS)
+    is_ad = has_link and _is_meant(segment)
+    return segment.words >= (LEAST_LINKED_WORDS if is_ad else LEAST_STRAY_WORDS)
 
 
 def _part_title(segment: Segment, texts: Sequence[Block]) -> tuple[str, list[str]]:
@@ -126,7 +127,8 @@ def _texts_of(blocks: Sequence[Block]) -> list[str]:
     """Give the texts without buttons, calls, labels and farewells."""
     texts = []
     for block in blocks:
-        is_button = block.is_linked and (is_phrase(block.text, "call") or not block.text)
+        is_address = "://" in block.text[:MAX_SCHEME_CHARS] or not block.text
+        is_button = block.is_linked and (is_address or is_phrase(block.text, "call"))
         if is_button or read_label(block.text) or is_boilerplate(block.text):
             continue
         if is_phrase(block.text, "farewell") and block is blocks[-1]:
@@ -200,9 +202,7 @@ def _list_links(blocks: Sequence[Block], first: Anchor | None) -> tuple[Link, ..
 
 
 def _is_sponsored(segment: Segment, title: str, text: str) -> bool:
-    if segment.section_label or is_marked_title(title):
-        return True
-    if segment.label is not None and _is_meant(segment, segment.label.sponsor):
+    if segment.section_label or is_marked_title(title) or _is_meant(segment):
         return True
     lines = text.split("\n")
     if is_marked_text(lines[0]) or is_marked_text(lines[-1]):
@@ -213,10 +213,9 @@ def _is_sponsored(segment: Segment, title: str, text: str) -> bool:
     return link is not None and link.is_paid
 
 
-def _is_meant(segment: Segment, sponsor: str) -> bool:
-    """Tell whether a label means this item: a sponsor of the whole issue is not named in it."""
-    if not sponsor:
-        return True
-    said = " ".join(block.text for block in segment.blocks).casefold()
-    urls = " ".join(anchor.url for block in segment.blocks for anchor in block.anchors).casefold()
-    return sponsor.split(maxsplit=1)[0].casefold().strip("'’s.,") in said + urls
+def _is_meant(segment: Segment) -> bool:
+    """Tell whether the label means this item; the issue's own sponsor must be named in it."""
+    if segment.label is None:
+        return False
+    sponsor = segment.label.sponsor
+    return not (segment.is_label_of_issue and sponsor) or segment.names(sponsor)

@@ -26,6 +26,7 @@ TITLE_SIZES = {
     "caps": 18.0,
     "title": 16.0,
     "numbered": 18.0,
+    "labelled": 16.0,
 }
 
 _URL = r"https?://[^\s<>\"'\[\]{}|\\^`]{3,2000}"
@@ -36,6 +37,7 @@ _REFERENCE = re.compile(r"\s?\[(\d{1,3})\]")
 _FOOTNOTES_HEAD = re.compile(r"(?:links|references|sources|quellen|liens)\s*:?", re.IGNORECASE)
 _BULLET = re.compile(r"(?:[*•◦‣▪·–—-]|o(?= {2}))\s+(?=\S)")
 _MARKED = re.compile(r"(#{1,4})\s+(\S.{0,200})|(\*{1,2}|_{1,2})(\S[^*_]{1,200})\3")
+_LABELLED = re.compile(r"(?:title|titel|titre|título|headline):\s+\S.{2,200}", re.IGNORECASE)
 _ENDS = ".,;:!?"
 
 
@@ -127,6 +129,8 @@ def _heading_style(line: str, below: str, *, is_first: bool) -> str:
         return "caps"
     if not is_first or line[-1] in ".:":
         return ""
+    if _LABELLED.fullmatch(line):
+        return "labelled"
     if _ALONE.fullmatch(below) and len(line.split()) > 1:
         return "title"
     return "numbered" if not below and NUMBERED.match(line) else ""
@@ -135,6 +139,8 @@ def _heading_style(line: str, below: str, *, is_first: bool) -> str:
 def _make_heading(line: str, style: str, footnotes: dict[str, str]) -> Block:
     if match := _MARKED.fullmatch(line):
         line = match[2] or match[4]
+    elif style == "labelled":
+        line = line.partition(":")[2].strip()
     text, anchors = _take_links([line], footnotes)
     if anchors and anchors[-1].end >= len(text.rstrip(_ENDS)):
         # A reference behind a title links the title.

@@ -13,7 +13,7 @@ from statistics import median
 from ingest.newsletters.blocks import Block
 from ingest.newsletters.sponsors import Label, read_label
 
-LEAST_LETTERS = 4
+LEAST_LETTERS = 3
 
 
 @dataclass(slots=True)
@@ -27,8 +27,21 @@ class Segment:
     section_label: bool = False
     """Whether the section's name says that all in it is paid for."""
     label: Label | None = None
+    is_label_of_issue: bool = False
+    """Whether the label stands above the first item, where the issue's own sponsor is named."""
     has_kicker: bool = False
     """Whether a small heading of its own stands above the opener."""
+    follows_divider: bool = False
+
+    @property
+    def has_picture(self) -> bool:
+        return any(block.kind == "image" for block in self.blocks)
+
+    def names(self, sponsor: str) -> bool:
+        """Tell whether a sponsor's name occurs in the text or in a link."""
+        told = " ".join(block.text for block in self.blocks).casefold()
+        urls = " ".join(anchor.url for block in self.blocks for anchor in block.anchors)
+        return sponsor.partition(" ")[0].casefold().strip("'’s.,") in told + urls.casefold()
 
     @property
     def words(self) -> int:
@@ -75,6 +88,7 @@ class _Cutter:
         self._label: Label | None = None
         self._section, self._section_label, self._kicker = "", False, False
         self._sections_after_opener = 0
+        self._after_divider = self._has_opened = False
 
     def run(self) -> Cut:
         for place, block in enumerate(self._blocks):
@@ -82,7 +96,7 @@ class _Cutter:
             if place in self._openers and not (label and self._leads_to_opener[place]):
                 self._open(block)
             elif block.kind == "divider":
-                self._current = None
+                self._current, self._after_divider = None, True
             elif block.kind == "image" and not label:
                 self._append_picture(place, block)
             elif label:
@@ -120,10 +134,12 @@ class _Cutter:
 
     def _start(self, segment: Segment) -> None:
         segment.section, segment.section_label = self._section, self._section_label
-        segment.has_kicker = self._kicker
+        segment.has_kicker, segment.follows_divider = self._kicker, self._after_divider
+        segment.is_label_of_issue = not self._has_opened
+        self._has_opened = self._has_opened or segment.has_opener
         self._result.segments.append(segment)
         self._current = segment
-        self._label, self._kicker = None, False
+        self._label, self._kicker, self._after_divider = None, False, False
 
     def _append_picture(self, place: int, block: Block) -> None:
         """Keep a picture for its link, unless it stands above the next item."""
@@ -135,11 +151,14 @@ class _Cutter:
         if has_siblings and not label.sponsor and self._leads_to_opener[place]:
             self._enter_section(block.text, is_label=True, is_kicker=False)
             return
-        self._current, self._label = None, label
+        if self._current is not None and label.sponsor and self._current.names(label.sponsor):
+            self._current.blocks.append(block)  # it stands below the item that it is about
+        else:
+            self._current, self._label = None, label
 
     def _enter_section(self, text: str, *, is_label: bool, is_kicker: bool) -> None:
         self._section, self._section_label, self._kicker = text, is_label, is_kicker
-        self._sections_after_opener += bool(self._result.opened)
+        self._sections_after_opener += self._has_opened
         self._current, self._label = None, None
 
     def _append(self, block: Block) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 
 from ingest.newsletters.blocks import Block, is_title_like
 from ingest.newsletters.boilerplate import is_phrase
@@ -26,6 +27,7 @@ LONG_WORDS = 350
 """Longer than that is an article, not an item of an issue."""
 TRAILING_CALL_WORDS = 8
 COUNTED_SHARE = 0.6
+FRAMED_SHARE = 0.6
 MANY_LINKS = 3
 
 
@@ -49,13 +51,15 @@ def score_cut(found: Cut, blocks: Sequence[Block]) -> float:
         return 0.0
     count = len(segments)
     titles = Counter(segment.blocks[0].text.casefold() for segment in segments)
-    is_counted = _is_counted(segments)
-    own = sum(_ownership(segment, is_counted=is_counted) for segment in segments) / count
+    is_framed = _is_counted(segments) or _is_framed(segments)
+    own = sum(_ownership(segment, is_framed=is_framed) for segment in segments) / count
+    apart = _share_apart(segments)
     cover = min(1.0, sum(segment.chars for segment in segments) / total / 0.85)
     short = sum(segment.words <= LONG_WORDS for segment in segments) / count
     titled = sum(_is_titled(segment) for segment in segments) / count
     single = sum(_count_headlines(segment) < MANY_LINKS for segment in segments) / count
-    return own * cover * short * titled * single * (len(titles) / count) * (count / (count + 1))
+    told_once = len(titles) / count
+    return own * cover * short * titled * single * apart * told_once * (count / (count + 1))
 
 
 def _is_counted(segments: Sequence[Segment]) -> bool:
@@ -63,6 +67,21 @@ def _is_counted(segments: Sequence[Segment]) -> bool:
     numbers = [segment.blocks[0].number for segment in segments]
     given = [number for number in numbers if number is not None]
     return given == [*range(1, len(given) + 1)] and len(given) >= COUNTED_SHARE * len(numbers)
+
+
+def _is_framed(segments: Sequence[Segment]) -> bool:
+    """Tell whether most items have a rule above and a picture within; an essay's parts do not."""
+    least = FRAMED_SHARE * len(segments)
+    parted = sum(segment.follows_divider for segment in segments[1:]) + 1
+    return parted >= least and sum(segment.has_picture for segment in segments) >= least
+
+
+def _share_apart(segments: Sequence[Segment]) -> float:
+    """Give the share of the items whose headline does not lead where the one before it leads."""
+    heads = [segment.blocks[0].leading_anchor() for segment in segments]
+    urls = [head.url if head else None for head in heads]
+    same = sum(one is not None and one == other for one, other in pairwise(urls))
+    return 1 - same / len(urls)
 
 
 def _best_cut(blocks: Sequence[Block]) -> tuple[float, Cut] | None:
@@ -79,7 +98,7 @@ def _best_cut(blocks: Sequence[Block]) -> tuple[float, Cut] | None:
     return best
 
 
-def _ownership(segment: Segment, *, is_counted: bool) -> float:
+def _ownership(segment: Segment, *, is_framed: bool) -> float:
     """Say how sure it is that the segment has a link of its own, 0 to 1."""
     head, *rest = segment.blocks
     anchors = [anchor for block in segment.blocks for anchor in block.anchors]
@@ -94,7 +113,7 @@ def _ownership(segment: Segment, *, is_counted: bool) -> float:
         return 0.9
     if texts and texts[-1].closing_anchor() is not None:
         return 0.8
-    if is_counted or segment.has_kicker:
+    if is_framed or segment.has_kicker:
         return 0.65
     urls = {anchor.url for anchor in anchors}
     return 0.4 if len(urls) == 1 and segment.words <= LONG_WORDS / 2 else 0.3

@@ -18,7 +18,15 @@ from tests.unit.ingest.golden import NOW, expected, inputs
 from tests.unit.ingest.test_any_bytes import assert_storable, broken_copies_of
 
 ISSUES = inputs("newsletters", "*.eml")
-SINGLE = {"essay", "listicle_essay", "list_discussion", "personal_mail"}
+SINGLE = {
+    "essay",
+    "list_discussion",
+    "listicle_essay",
+    "order_confirmation",
+    "personal_mail",
+    "plain_essay",
+    "sponsored_essay",
+}
 
 
 def drafts_of(path: Path) -> list[ArticleDraft]:
