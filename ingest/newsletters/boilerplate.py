@@ -113,12 +113,37 @@ PHRASES: tuple[Phrase, ...] = (
     Phrase("footer", r"^cancelar (?:a )?(?:inscri[çc][ãa]o|assinatura)", "Cancelar inscrição"),
     Phrase(
         "footer",
-        r"^to (?:be removed|stop receiving|opt out|leave)\b.{0,120}\b(?:list|mails?|e-?mails?|"
-        r"newsletter)\b",
+        r"^to unsubscribe\b.{0,200}$|^to (?:be removed|stop receiving|opt out|"
+        r"leave)\b.{0,120}\b(?:list|mails?|e-?mails?|newsletter)\b",
         "To be removed from this list, write to press@port.example.",
         "To leave the union, two thirds must agree",
     ),
+    Phrase(
+        "footer",
+        r"^you(?:'re| are) (?:receiving|getting|subscribed to) .{0,60}\b(?:e-?mails?|"
+        r"newsletters?|alerts?|list)\b.{0,80}$",
+        "You are receiving Job Alert emails.",
+        "You are getting older",
+    ),
     # --- around the news ---
+    Phrase(
+        "frame",
+        r"^you(?:'re| are) (?:currently )?(?:a |an )?(?:free |paid )?subscriber\b.{0,200}$",
+        "You're currently a free subscriber to Paper Kite.",
+        "You are what you subscribe to",
+    ),
+    Phrase(
+        "frame",
+        r"^(?:see|view|show|browse) (?:all|more)\b.{0,40}$",
+        "See all jobs",
+        "See all of Europe by train, the ministry says in its new plan for night lines",
+    ),
+    Phrase(
+        "frame",
+        r"^(?:just )?(?:hit reply|reply (?:to this|and (?:tell|let)))\b.{0,120}$",
+        "Reply and tell us what we missed.",
+        "Reply of the minister",
+    ),
     Phrase(
         "frame",
         r"^(?:click here to )?(?:view|read|open|see)(?: this| it| the)?(?: e-?mail| issue| "
@@ -205,8 +230,7 @@ PHRASES: tuple[Phrase, ...] = (
     Phrase(
         "frame",
         r"^(?:if you have|got|any) .{0,40}(?:comments|feedback|questions|"
-        r"tips)\b.{0,80}\b(?:reply|respond|write|e-?mail)|^(?:just )?(?:hit reply|reply to "
-        r"this)",
+        r"tips)\b.{0,80}\b(?:reply|respond|write|e-?mail)",
         "If you have any feedback, just respond to this email!",
     ),
     Phrase("frame", r"^(?:follow|find|join) us(?: on)?\b.{0,100}$", "Follow us on Mastodon"),

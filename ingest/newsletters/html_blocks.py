@@ -1,24 +1,30 @@
 """HTML to blocks, as mails are written: tables for layout, inline styles, bold lines as headings.
 
-What looks like a heading is one: all bold, in capitals, or in larger letters than the running
-text. Style sheets are not read, inline styles are.
+Style sheets are not read, inline styles are. What becomes of the gathered lines is decided in
+`rough_blocks.py`.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
 
 from lxml import etree, html  # type: ignore[import-untyped]
 
 from ingest.markup import BLOCK_TAGS, SKIPPED_TAGS
-from ingest.newsletters.blocks import MAX_TITLE_CHARS, Anchor, Block, is_rule
-from ingest.newsletters.boilerplate import is_phrase
+from ingest.newsletters.blocks import MAX_TITLE_CHARS, Block
 from ingest.newsletters.redirectors import clean_link, is_paid
+from ingest.newsletters.rough_blocks import (
+    TEXT_PX,
+    Line,
+    Rough,
+    Span,
+    make_blocks,
+    running_size,
+    split_at_blank_lines,
+)
 from ingest.text import drop_padding, drop_unstorable
 
 MAX_HTML_CHARS = 1_000_000
@@ -29,12 +35,8 @@ MAX_LINES = 20_000
 FLATTENED_NOTE = "the HTML is nested deeper than any mail: its layout was left aside"
 CUT_NOTE = f"the items were sought in the first {MAX_HTML_CHARS:,} characters"
 BLOCKS_NOTE = f"the items were sought in the first {MAX_BLOCKS:,} paragraphs"
-TEXT_PX = 16.0
 HEADING_PX = {"h1": 32.0, "h2": 24.0, "h3": 19.0, "h4": 16.0, "h5": 14.0, "h6": 13.0}
 FONT_PX = {"1": 10.0, "2": 13.0, "3": 16.0, "4": 18.0, "5": 24.0, "6": 32.0, "7": 48.0}
-LARGER_BY_PX = 3.0
-"""Text that stands out by this much is a heading; newsletters' body sizes differ by less."""
-MAX_LARGE_WORDS = 20
 
 _CELLS = frozenset({"td", "th"})
 _BOLD_TAGS = frozenset({"b", "strong", "th", *HEADING_PX})
@@ -61,56 +63,6 @@ class Look(NamedTuple):
     list_depth: int = 0
 
 
-@dataclass(slots=True)
-class Span:
-    """A link while its line is still being gathered: where it begins and ends."""
-
-    url: str
-    is_paid: bool
-    start: int
-    end: int
-
-
-@dataclass(slots=True)
-class Line:
-    """One line of a block, with what is known of its looks."""
-
-    text: str = ""
-    """Known once the line is closed; until then its pieces are gathered."""
-    pieces: list[str] = field(default_factory=list)
-    length: int = 0
-    spans: list[Span] = field(default_factory=list)
-    sizes: Counter[float] = field(default_factory=Counter)
-    bold_chars: int = 0
-    lead_chars: int = 0
-    tag: str = ""
-
-    @property
-    def size(self) -> float:
-        return max(self.sizes, key=lambda size: self.sizes[size]) if self.sizes else TEXT_PX
-
-    @property
-    def is_bold(self) -> bool:
-        return self.bold_chars >= 0.8 * len(self.text)
-
-    @property
-    def is_linked(self) -> bool:
-        return sum(span.end - span.start for span in self.spans) >= 0.8 * len(self.text)
-
-    def close(self) -> None:
-        """Join the pieces; done once, since adding to a string takes as long as it is long."""
-        self.text = "".join(self.pieces).rstrip()
-
-
-@dataclass(slots=True)
-class Rough:
-    """A block before it is known how big the running text is."""
-
-    lines: list[Line]
-    list_depth: int
-    is_image: bool = False
-
-
 def read_html_blocks(markup: str) -> tuple[list[Block], str | None]:
     """Read all visible blocks of a mail's HTML, and a note if something was cut; never raises."""
     note = CUT_NOTE if len(markup) > MAX_HTML_CHARS else None
@@ -124,8 +76,8 @@ def read_html_blocks(markup: str) -> tuple[list[Block], str | None]:
     rough = list(islice(_Collector().collect(tree), MAX_BLOCKS + 1))
     if len(rough) > MAX_BLOCKS:
         rough, note = rough[:MAX_BLOCKS], note or BLOCKS_NOTE
-    text_px = _running_size(rough)
-    return [block for each in rough for block in _finish(each, text_px)], note
+    text_px = running_size(rough)
+    return [block for each in rough for block in make_blocks(each, text_px)], note
 
 
 def _parse(markup: str) -> tuple[html.HtmlElement | None, bool]:
@@ -244,7 +196,7 @@ class _Collector:
         for line in lines:
             line.close()
         if any(line.text for line in lines):
-            for paragraph in _split_at_blank_lines(lines):
+            for paragraph in split_at_blank_lines(lines):
                 yield Rough(paragraph, self._item_depth)
                 self._item_depth = 0
         elif alt is not None:
@@ -276,82 +228,3 @@ def _is_hidden(element: html.HtmlElement) -> bool:
 
 def _is_pixel(element: html.HtmlElement) -> bool:
     return element.get("width") in {"0", "1", "2"} or element.get("height") in {"0", "1", "2"}
-
-
-def _split_at_blank_lines(lines: list[Line]) -> Iterator[list[Line]]:
-    """Part the lines of a block at empty ones, and a title line from the text below it."""
-    paragraph: list[Line] = []
-    for line in lines:
-        if line.text and not (len(paragraph) == 1 and _is_title_line(paragraph[0], line)):
-            paragraph.append(line)
-            continue
-        if paragraph:
-            yield paragraph
-        paragraph = [line] if line.text else []
-    if paragraph:
-        yield paragraph
-
-
-def _is_title_line(line: Line, below: Line) -> bool:
-    if len(line.text) > MAX_TITLE_CHARS:
-        return False
-    return (line.is_bold and not below.is_bold) or (line.is_linked and not below.is_linked)
-
-
-def _running_size(rough: list[Rough]) -> float:
-    """Give the size in which most of the letters are set."""
-    sizes: Counter[float] = Counter()
-    for each in rough:
-        for line in each.lines:
-            if not (line.tag or line.is_bold):
-                sizes[line.size] += len(line.text)
-    return max(sizes, key=lambda size: (sizes[size], -size)) if sizes else TEXT_PX
-
-
-def _finish(rough: Rough, text_px: float) -> Iterator[Block]:
-    text, anchors = _join_lines(rough.lines)
-    first = rough.lines[0]
-    if rough.is_image:
-        yield Block("image", text, anchors)
-    elif is_rule(text) and not anchors:
-        yield Block("divider")
-    elif not anchors and not any(letter.isalnum() for letter in text):
-        return  # an emoji that stands for a picture
-    elif len(text) <= MAX_TITLE_CHARS and (style := _heading_style(rough, text, text_px)):
-        yield Block("heading", text, anchors, style, first.size)
-    else:
-        lead = first.text[: first.lead_chars].strip() if first.lead_chars < len(text) else ""
-        is_item = rough.list_depth > 0
-        style = f"li{rough.list_depth}" if is_item else ""
-        yield Block("item" if is_item else "paragraph", text, anchors, style, first.size, lead)
-
-
-def _join_lines(lines: list[Line]) -> tuple[str, tuple[Anchor, ...]]:
-    anchors: list[Anchor] = []
-    offset = 0
-    for line in lines:
-        for span in line.spans:
-            words = line.text[span.start : span.end].strip()
-            if words or not line.text:  # a picture may have a link and no words
-                anchors.append(Anchor(span.url, words, offset + span.start, span.is_paid))
-        offset += len(line.text) + 1
-    return "\n".join(line.text for line in lines), tuple(anchors)
-
-
-def _heading_style(rough: Rough, text: str, text_px: float) -> str:
-    """Name the looks of a heading; empty for running text."""
-    first = rough.lines[0]
-    is_caps = text.isupper() and sum(c.isalpha() for c in text) >= 3
-    looks = f"{first.size:g}{'caps' if is_caps else ''}"
-    if first.tag:
-        return f"{first.tag} {looks}"
-    words = len(text.split())
-    if words > MAX_LARGE_WORDS and not all(line.is_bold for line in rough.lines):
-        return ""
-    if rough.list_depth or text.endswith((":", ",", ";")) or is_phrase(text, "call"):
-        return ""
-    is_large = first.size >= text_px + LARGER_BY_PX
-    is_bold = all(line.is_bold for line in rough.lines)
-    if is_large or is_bold or (is_caps and words <= 12):
-        return f"{'bold ' if is_bold else ''}{looks}"
-    return ""

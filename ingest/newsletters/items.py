@@ -9,7 +9,13 @@ from dataclasses import dataclass, replace
 from ingest.newsletters.blocks import Anchor, Block, strip_number
 from ingest.newsletters.boilerplate import is_boilerplate, is_phrase
 from ingest.newsletters.segments import Segment
-from ingest.newsletters.sponsors import is_marked_text, is_marked_title, read_label, strip_mark
+from ingest.newsletters.sponsors import (
+    is_bare_label,
+    is_marked_text,
+    is_marked_title,
+    read_label,
+    strip_mark,
+)
 from ingest.text import MAX_LINKS, clean_text, one_line
 from schemas.articles import Link
 
@@ -99,6 +105,8 @@ def _is_worth_an_item(segment: Segment) -> bool:
 def _part_title(segment: Segment, texts: Sequence[Block]) -> tuple[str, list[str]]:
     """Part the title from the pieces of the text."""
     head, *rest = texts
+    if rest and segment.has_opener and is_bare_label(head.text):
+        return _part_title(segment, rest)
     if head.kind == "heading" or (segment.has_opener and head.is_linked):
         return head.text, _texts_of(rest)
     lead = head.lead if _stands_apart(head, head.lead) else ""

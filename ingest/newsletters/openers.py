@@ -13,21 +13,26 @@ from ingest.newsletters.boilerplate import is_phrase
 from ingest.newsletters.sponsors import read_label
 
 LEAST_OPENERS = 2
+WEIGHT_OF_ENDS = 0.9
+"""Rules and calls say where items end, which is less than what they begin with."""
 MAX_LEAD_WORDS = 25
 MIN_LINK_WORDS = 2
 """One linked word at a paragraph's beginning is a name, not a headline."""
 
 
-def find_openers(blocks: Sequence[Block]) -> Iterator[list[int]]:
-    """Give the places of possible openers, for each way to see the blocks."""
+def find_openers(blocks: Sequence[Block]) -> Iterator[tuple[list[int], float]]:
+    """Give the places of possible openers for each way to see the blocks, and the way's weight."""
     ways: dict[str, list[int]] = defaultdict(list)
     for place, block in enumerate(blocks):
         if block.is_text and (block.kind == "heading" or not read_label(block.text)):
             for way in _ways_of(block):
                 ways[way].append(place)
-    for places in (*ways.values(), _counted(blocks), _after_breaks(blocks), _after_calls(blocks)):
+    for places in (*ways.values(), _counted(blocks)):
         if len(places) >= LEAST_OPENERS:
-            yield places
+            yield places, 1.0
+    for places in (_after_breaks(blocks), _after_calls(blocks)):
+        if len(places) >= LEAST_OPENERS:
+            yield places, WEIGHT_OF_ENDS
 
 
 def _ways_of(block: Block) -> Iterator[str]:

@@ -188,6 +188,12 @@ def read_label(text: str) -> Label | None:
     return None if sponsor[:1].islower() else Label(sponsor)
 
 
+def is_bare_label(text: str) -> bool:
+    """Tell whether a line says "sponsored" and nothing else."""
+    label = read_label(text)
+    return label is not None and not label.sponsor
+
+
 def is_marked_title(title: str) -> bool:
     """Tell whether a title says that its item is paid for."""
     return _TITLE.search(title) is not None or read_label(title) is not None

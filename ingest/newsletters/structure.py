@@ -87,12 +87,12 @@ def _share_apart(segments: Sequence[Segment]) -> float:
 def _best_cut(blocks: Sequence[Block]) -> tuple[float, Cut] | None:
     best: tuple[float, Cut] | None = None
     seen: set[tuple[int, ...]] = set()
-    for places in find_openers(blocks):
+    for places, weight in find_openers(blocks):
         if (key := tuple(places)) in seen:
             continue
         seen.add(key)
         found = cut(blocks, places)
-        score = score_cut(found, blocks)
+        score = weight * score_cut(found, blocks)
         if best is None or score > best[0]:
             best = score, found
     return best
@@ -127,7 +127,9 @@ def _is_call(block: Block) -> bool:
     """Tell whether a block is a button or a picture with a link."""
     if not block.anchors:
         return False
-    return block.kind == "image" or (block.is_linked and block.words <= TRAILING_CALL_WORDS)
+    if block.kind == "image" or is_phrase(block.text, "call"):
+        return True
+    return block.is_linked and block.words <= TRAILING_CALL_WORDS
 
 
 def _is_titled(segment: Segment) -> bool:

@@ -19,7 +19,9 @@ from tests.unit.ingest.test_any_bytes import assert_storable, broken_copies_of
 
 ISSUES = inputs("newsletters", "*.eml")
 SINGLE = {
+    "announcement",
     "essay",
+    "interview",
     "list_discussion",
     "listicle_essay",
     "order_confirmation",
