@@ -25,6 +25,7 @@ LEAST_SCORE_WITHIN = 0.62
 """For a list within an item: it has at least three entries, each with its own link."""
 LONG_WORDS = 350
 """Longer than that is an article, not an item of an issue."""
+LONG_TEASER_WORDS = 120
 TRAILING_CALL_WORDS = 8
 COUNTED_SHARE = 0.6
 FRAMED_SHARE = 0.6
@@ -55,7 +56,7 @@ def score_cut(found: Cut, blocks: Sequence[Block]) -> float:
     own = sum(_ownership(segment, is_framed=is_framed) for segment in segments) / count
     apart = _share_apart(segments)
     cover = min(1.0, sum(segment.chars for segment in segments) / total / 0.85)
-    short = sum(segment.words <= LONG_WORDS for segment in segments) / count
+    short = _share_short(segments)
     titled = sum(_is_titled(segment) for segment in segments) / count
     single = sum(_count_headlines(segment) < MANY_LINKS for segment in segments) / count
     told_once = len(titles) / count
@@ -74,6 +75,19 @@ def _is_framed(segments: Sequence[Segment]) -> bool:
     least = FRAMED_SHARE * len(segments)
     parted = sum(segment.follows_divider for segment in segments[1:]) + 1
     return parted >= least and sum(segment.has_picture for segment in segments) >= least
+
+
+def _share_short(segments: Sequence[Segment]) -> float:
+    """Give the share of what is short enough for an item: of items below headings, else of words.
+
+    A link that is no heading has a teaser below it. Where most of the words stand in long runs
+    between such links, the links are asides in an article ("Read also: …").
+    """
+    headed = [segment for segment in segments if segment.blocks[0].kind == "heading"]
+    if 2 * len(headed) >= len(segments):
+        return sum(segment.words <= LONG_WORDS for segment in segments) / len(segments)
+    words = [segment.words for segment in segments]
+    return sum(n for n in words if n <= LONG_TEASER_WORDS) / max(1, sum(words))
 
 
 def _share_apart(segments: Sequence[Segment]) -> float:
@@ -124,10 +138,10 @@ def _is_headed_by_link(head: Block) -> bool:
 
 
 def _is_call(block: Block) -> bool:
-    """Tell whether a block is a button or a picture with a link."""
-    if not block.anchors:
+    """Tell whether a block is a button."""
+    if not block.anchors or block.kind == "image":
         return False
-    if block.kind == "image" or is_phrase(block.text, "call"):
+    if is_phrase(block.text, "call"):
         return True
     return block.is_linked and block.words <= TRAILING_CALL_WORDS
 
