@@ -32,7 +32,7 @@ def test_item_keeps_its_mails_facts_and_its_place() -> None:
         "order": 3,
         "section": "Wirtschaft",
         "sponsored": True,
-        "link": "https://sonnenhof.example/angebot?wt_mc=nl",
+        "link": "https://sonnenhof.example/angebot?rubrik=nl",
     }
     assert [link.url for link in third.links] == [third.metadata["link"]]
 

@@ -39,7 +39,7 @@ def test_articles_of_the_web_stay_whole_but_for_lists_and_portals() -> None:
         if name.endswith("expected.html.gz")
     ]
     split = [body for body in pages if read_issue(decode_bytes(body, "utf-8"), "html").items]
-    # Looked at one by one: two index pages, two of Mozilla's pages of features, a portal, a weekly
-    # list of changes, two lists of reviews, and two articles of Wikipedia full of tables.
+    # Nine, looked at one by one: an index page, a portal, two of Mozilla's pages of features, a
+    # weekly list of changes, two lists of reviews, and two pages of Wikipedia full of tables.
     assert len(pages) == 130
     assert len(split) <= 10
