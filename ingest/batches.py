@@ -5,7 +5,7 @@ Plain records. This module knows neither parsers nor the store.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -54,6 +54,19 @@ class Batch:
     refused: tuple[Refused, ...]
     notes: tuple[str, ...]
     state: SourceState
+
+
+def place_items(
+    outcomes: Sequence[ArticleDraft | Refused], before: int, after: int
+) -> Iterator[Item]:
+    """Place what one mail gave: only its last item moves the position from before to after it.
+
+    So a read that is interrupted within a mail begins with that mail again, and loses none.
+    """
+    *others, last = outcomes
+    for outcome in others:
+        yield Item(outcome, before)
+    yield Item(last, after)
 
 
 def cut_batches(

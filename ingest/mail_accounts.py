@@ -63,6 +63,7 @@ def read_mail_account(
     *,
     now: datetime,
     batch_drafts: int = BATCH_MAILS,
+    split_newsletters: bool = True,
 ) -> Iterator[Batch]:
     """Give the mails that are new since the state, in batches; connects when the first is asked.
 
@@ -71,7 +72,9 @@ def read_mail_account(
     """
     read = _read_gmail if location.startswith("gmail:") else _read_imap
     received = read(location, state.marks, access, now)
-    yield from cut_mail_batches(received, state, now, batch_drafts)
+    yield from cut_mail_batches(
+        received, state, now, batch_drafts, split_newsletters=split_newsletters
+    )
 
 
 def log_in_to_imap(

@@ -39,7 +39,12 @@ def too_large(where: str, size: int | None = None) -> Refused:
 
 
 def cut_mail_batches(
-    received: Iterable[Received], state: SourceState, now: datetime, size: int = BATCH_MAILS
+    received: Iterable[Received],
+    state: SourceState,
+    now: datetime,
+    size: int = BATCH_MAILS,
+    *,
+    split_newsletters: bool = True,
 ) -> Iterator[Batch]:
     """Read mails into batches of about `size` drafts; a mail is never torn apart.
 
@@ -50,7 +55,7 @@ def cut_mail_batches(
     notes: list[str] = []
     weight = 0
     for each in received:
-        for outcome in _read(each, now):
+        for outcome in _read(each, now, split_newsletters=split_newsletters):
             (refused if isinstance(outcome, Refused) else drafts).append(outcome)  # type: ignore[arg-type]
         notes += [each.note] if each.note else []
         weight += len(each.mail) if isinstance(each.mail, bytes) else 0
@@ -61,7 +66,9 @@ def cut_mail_batches(
     yield Batch(tuple(drafts), tuple(refused), tuple(notes), state)
 
 
-def _read(received: Received, now: datetime) -> list[ArticleDraft | Refused]:
+def _read(
+    received: Received, now: datetime, *, split_newsletters: bool
+) -> list[ArticleDraft | Refused]:
     if isinstance(received.mail, bytes):
-        return [read_mail(received.mail, received.where, now)]
+        return read_mail(received.mail, received.where, now, split_newsletters=split_newsletters)
     return [received.mail] if received.mail else []

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
-from ingest.batches import BATCH_DRAFTS, Batch, Item, SourceState, cut_batches
+from ingest.batches import BATCH_DRAFTS, Batch, Item, SourceState, cut_batches, place_items
 from ingest.corpora import read_corpus
 from ingest.feeds import parse_feed
 from ingest.files import FileStatus, look_at, open_source
@@ -74,6 +74,7 @@ def read_source(
     mail: MailAccess | None = None,
     parse: ParsesFeeds = parse_feed,
     batch_drafts: int = BATCH_DRAFTS,
+    split_newsletters: bool = True,
 ) -> PollOutcome:
     """Read what is new in a source since `state`.
 
@@ -83,13 +84,20 @@ def read_source(
     if spec.kind in MAIL_KINDS:
         if mail is None:
             raise PermanentError("mail servers are not read here")
-        batches = read_mail_account(spec.location, state, mail, now=now, batch_drafts=batch_drafts)
+        batches = read_mail_account(
+            spec.location,
+            state,
+            mail,
+            now=now,
+            batch_drafts=batch_drafts,
+            split_newsletters=split_newsletters,
+        )
         return PollOutcome(True, batches)
     if spec.is_remote:
         return _read_feed_url(spec.location, state, now, client, parse)
     path = Path(spec.location)
     if path.is_dir():
-        items = read_mail_folder(path, state.position, now)
+        items = read_mail_folder(path, state.position, now, split_newsletters=split_newsletters)
         return PollOutcome(True, cut_batches(items, state, batch_drafts))
     status = look_at(path)
     if status.is_read(state):
@@ -97,7 +105,7 @@ def read_source(
     if spec.kind == "feed":
         return PollOutcome(True, _read_feed_file(path, status, now, parse))
     start = status.resume(state)
-    items = _read_items(spec, path, start.position, now)
+    items = _read_items(spec, path, start.position, now, split_newsletters=split_newsletters)
     return PollOutcome(True, cut_batches(items, start, batch_drafts, status.stamp))
 
 
@@ -146,10 +154,15 @@ def _check_readable(feed: ParsedFeed, location: str) -> None:
         raise PermanentError(f"{shown}: {feed.refused[0].reason}", location=shown)
 
 
-def _read_items(spec: SourceSpec, path: Path, position: int, now: datetime) -> Iterator[Item]:
+def _read_items(
+    spec: SourceSpec, path: Path, position: int, now: datetime, *, split_newsletters: bool
+) -> Iterator[Item]:
     if spec.kind == "mail" and path.suffix.lower() == ".eml":
-        yield Item(read_mail_file(path, now), 0)
+        outcomes = read_mail_file(path, now, split_newsletters=split_newsletters)
+        yield from place_items(outcomes, 0, 0)
         return
-    read = read_corpus if spec.kind == "jsonl" else read_mbox
     with open_source(path) as stream:
-        yield from read(stream, position, now)
+        if spec.kind == "jsonl":
+            yield from read_corpus(stream, position, now)
+        else:
+            yield from read_mbox(stream, position, now, split_newsletters=split_newsletters)

@@ -82,6 +82,8 @@ class IngestSettings(Group):
     """Longest time for finding the article in one page, in seconds."""
     user_agent: str = "Newsmill/0.1 (+https://example.org/contact)"
     """How feeds' operators see us; put a contact address in it."""
+    split_newsletters: bool = True
+    """Whether a newsletter becomes an article for each of its items, or one for all."""
 
 
 class MailSettings(Group):

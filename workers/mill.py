@@ -67,6 +67,8 @@ class Mill:
         from ingest.mail_accounts import make_mail_access
 
         return make_mail_access(self.settings)
+
+    @cached_property
     def helper(self) -> Helper:
         """The process that parses what may take for ever."""
         from ingest.helper import Helper

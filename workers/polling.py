@@ -59,6 +59,7 @@ class Reading:
                     mail=self._mill.mail,
                     parse=self._mill.feed_parser,
                     batch_drafts=self._mill.settings.ingest.batch,
+                    split_newsletters=self._mill.settings.ingest.split_newsletters,
                 )
             self.facts = outcome.facts
             if outcome.is_modified:

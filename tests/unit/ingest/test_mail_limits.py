@@ -13,7 +13,7 @@ from tests.unit.ingest.golden import NOW
 
 
 def read(raw: bytes) -> ArticleDraft:
-    outcome = read_mail(raw, "a.eml", NOW)
+    (outcome,) = read_mail(raw, "a.eml", NOW)
     assert isinstance(outcome, ArticleDraft)
     return outcome
 
@@ -33,21 +33,21 @@ def many(parts: int, kind: bytes = b"text/plain") -> bytes:
 
 def test_parts_are_read_down_to_the_limit_and_no_deeper() -> None:
     assert read(nest(MAX_DEPTH)).text == "the innermost text"
-    outcome = read_mail(nest(MAX_DEPTH + 1), "a.eml", NOW)
+    (outcome,) = read_mail(nest(MAX_DEPTH + 1), "a.eml", NOW)
     assert outcome == Refused("a.eml", "its parts are nested more than 20 deep")
 
 
 @pytest.mark.parametrize("kind", [b"text/plain", b"message/rfc822", b"image/png"])
 def test_mail_of_more_parts_than_the_limit_is_refused(kind: bytes) -> None:
     assert read(many(20, kind)).title == "many"
-    outcome = read_mail(many(MAX_PARTS + 1, kind), "a.eml", NOW)
+    (outcome,) = read_mail(many(MAX_PARTS + 1, kind), "a.eml", NOW)
     assert outcome == Refused("a.eml", "it has more than 1,000 parts")
 
 
 def test_parts_of_all_levels_count_together() -> None:
     inner = b"--a\nContent-Type: multipart/mixed; boundary=b\n\n" + b"--b\n\nx\n" * 400 + b"--b--\n"
     raw = b"Subject: x\nContent-Type: multipart/mixed; boundary=a\n\n" + inner * 3
-    assert isinstance(read_mail(raw, "a.eml", NOW), Refused)
+    assert isinstance(read_mail(raw, "a.eml", NOW)[0], Refused)
 
 
 def test_text_is_read_up_to_the_limit_with_a_note(monkeypatch: pytest.MonkeyPatch) -> None:

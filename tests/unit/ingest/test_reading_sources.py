@@ -140,13 +140,30 @@ def test_mail_files_are_read(tmp_path: Path, name: str) -> None:
     path.write_bytes((DATA / "mails" / "newsletter.eml").read_bytes())
     spec = recognise_source(str(path))
     batches = poll(spec, SourceState())
-    assert len(titles(batches)) == 1
+    assert titles(batches) == ["Wind", "Sun"]
     assert poll(spec, batches[-1].state) == []
+
+
+def test_newsletters_stay_whole_where_that_is_wanted() -> None:
+    spec = recognise_source(str(DATA / "mails" / "newsletter.eml"))
+    outcome = read_source(
+        spec, SourceState(), now=NOW, client=FakeServer(), split_newsletters=False
+    )
+    assert titles(list(outcome.batches)) == ["Drei Themen: wind, sun and Köln"]
+
+
+def test_mailbox_that_is_left_within_a_newsletter_is_read_on_from_that_mail(tmp_path: Path) -> None:
+    path = tmp_path / "box.mbox"
+    path.write_bytes((DATA / "newsletters" / "german_sections.eml").read_bytes())
+    first, second = poll(recognise_source(str(path)), SourceState())
+    assert len(titles([first])) == 3
+    again = poll(recognise_source(str(path)), first.state)
+    assert titles(again) == titles([first, second])
 
 
 def test_folder_of_mails_is_read() -> None:
     batches = poll(recognise_source(str(DATA / "mails")), SourceState())
-    assert len(titles(batches)) == 4
+    assert len(titles(batches)) == 5
     assert [refused.where for batch in batches for refused in batch.refused] == ["no_mail.eml"]
 
 

@@ -57,8 +57,9 @@ def test_every_feed_gives_its_entries_or_a_reason() -> None:
 
 def test_every_mail_gives_an_article_or_a_reason() -> None:
     outcomes = [
-        read_mail(raw, name, NOW)
+        outcome
         for name, raw in members_of(SHARED / "data" / "mail" / "mail.tar.xz")
+        for outcome in read_mail(raw, name, NOW)
     ]
     assert_storable(outcomes)
     refused = [outcome for outcome in outcomes if isinstance(outcome, Refused)]
