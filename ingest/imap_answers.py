@@ -19,6 +19,7 @@ _LIST_LINE = re.compile(
 )
 _UID = re.compile(rb"\bUID (\d+)")
 _SIZE = re.compile(rb"\bRFC822\.SIZE (\d+)")
+_SHORT_BODY = re.compile(rb'\bBODY\[\] (?:NIL|("(?:\\.|[^"\\])*"))')
 _NUMBER = re.compile(rb"\d+")
 _CODE = re.compile(r"\[([A-Z-]+)")
 _ENCODED = re.compile("[^\x20-\x7e]+")
@@ -73,9 +74,15 @@ def read_sizes(lines: Response) -> list[tuple[int, int]]:
 
 
 def read_bodies(lines: Response) -> Iterator[tuple[int, bytes]]:
-    """Give (UID, message) of a FETCH answer; the UID may stand on either side of the message."""
+    """Give (UID, message) of a FETCH answer; the UID may stand on either side of the message.
+
+    A message is a literal; one without a line break, or none at all, may be a quoted string.
+    """
     for place, line in enumerate(lines):
-        if isinstance(line, tuple):
+        if isinstance(line, bytes) and (short := _SHORT_BODY.search(line)):
+            if uid := _UID.search(line):
+                yield int(uid[1]), _unquote(short[1] or b"")
+        elif isinstance(line, tuple):
             after = lines[place + 1] if place + 1 < len(lines) else None
             uid = _UID.search(line[0])
             if uid is None and isinstance(after, bytes):

@@ -69,6 +69,16 @@ def test_uid_is_found_on_either_side_of_the_message() -> None:
     assert list(read_bodies(lines)) == [(4, b"abc"), (5, b"d")]
 
 
+def test_message_that_is_no_literal_is_read() -> None:
+    lines: list[Any] = [
+        b'1 (UID 1 BODY[] "")',
+        b"2 (UID 2 BODY[] NIL)",
+        b'3 (BODY[] "Subject: \\"a\\"" UID 3)',
+        b"4 (UID 4 FLAGS (BODY))",
+    ]
+    assert list(read_bodies(lines)) == [(1, b""), (2, b""), (3, b'Subject: "a"')]
+
+
 def test_numbers_and_codes() -> None:
     assert read_number([b"17"]) == 17
     assert read_number([None]) is read_number([]) is read_number([b"x"]) is None
