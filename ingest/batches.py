@@ -5,8 +5,9 @@ Plain records. This module knows neither parsers nor the store.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from schemas.articles import ArticleDraft
 
@@ -25,6 +26,8 @@ class SourceState:
     etag: str | None = None
     last_modified: str | None = None
     position: int = 0
+    marks: dict[str, Any] = field(default_factory=dict)
+    """How far a mailbox on a server has been read; its client's own, JSON values only."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,19 @@ class Batch:
     refused: tuple[Refused, ...]
     notes: tuple[str, ...]
     state: SourceState
+
+
+def place_items(
+    outcomes: Sequence[ArticleDraft | Refused], before: int, after: int
+) -> Iterator[Item]:
+    """Place what one mail gave: only its last item moves the position from before to after it.
+
+    So a read that is interrupted within a mail begins with that mail again, and loses none.
+    """
+    *others, last = outcomes
+    for outcome in others:
+        yield Item(outcome, before)
+    yield Item(last, after)
 
 
 def cut_batches(

@@ -1,4 +1,4 @@
-"""A feed's bytes to drafts: RSS, Atom and RDF as feedparser reads them.
+"""A feed's bytes to drafts: RSS, Atom and RDF as feedparser reads them, and JSON Feed.
 
 feedparser gets a byte stream only: given a string, or even bytes, it opens what looks like a
 local path or a URL. This module fetches nothing.
@@ -7,9 +7,7 @@ local path or a URL. This module fetches nothing.
 from __future__ import annotations
 
 import io
-from collections import Counter
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.utils import parseaddr
 from typing import Any
 from xml.sax import SAXException
@@ -19,16 +17,21 @@ import feedparser
 from ingest.batches import Refused
 from ingest.dates import read_struct_time
 from ingest.drafting import RawItem, make_draft
+from ingest.json_feeds import looks_like_json, parse_json_feed
 from ingest.markup import read_either, read_html
+from ingest.parsed_feeds import (
+    MAX_ITEMS,
+    MAX_TAGS,
+    ParsedFeed,
+    gather_feed,
+    note_length,
+    refuse_feed,
+)
 from ingest.text import ReadText, one_line, read_plain
 from schemas.articles import ArticleDraft
 
-MAX_ITEMS = 500
-"""Articles taken from one poll of one feed; a usual feed has 10 to 100."""
-MAX_TAGS = 20
 HARMLESS = (feedparser.NonXMLContentType, feedparser.CharacterEncodingOverride)
 """Faults of the HTTP header only, which feedparser mends."""
-SHARED_URL_NOTE = "other entries of the feed have the same link: it does not identify this one"
 PARSER_FAULTS = (
     ArithmeticError,
     AssertionError,
@@ -42,17 +45,6 @@ PARSER_FAULTS = (
 """What feedparser is known to raise on bytes that are no feed."""
 
 
-@dataclass(frozen=True)
-class ParsedFeed:
-    """The articles of one fetched feed, newest first as the feed has them."""
-
-    drafts: tuple[ArticleDraft, ...] = ()
-    refused: tuple[Refused, ...] = ()
-    notes: tuple[str, ...] = ()
-    is_unreadable: bool = False
-    """True when these bytes are no feed at all; the reason stands in `refused`."""
-
-
 def parse_feed(
     body: bytes, *, url: str, now: datetime, content_type: str | None = None
 ) -> ParsedFeed:
@@ -61,19 +53,20 @@ def parse_feed(
     url: where the bytes came from, for relative links. content_type: the HTTP header, which
     may name the encoding.
     """
+    if looks_like_json(body):
+        return parse_json_feed(body, now=now)
     try:
         parsed = _run_feedparser(body, url, content_type)
     except PARSER_FAULTS as error:
-        return _refuse_feed(f"feedparser cannot read it ({type(error).__name__})")
+        return refuse_feed(f"feedparser cannot read it ({type(error).__name__})")
     if not parsed.entries and not parsed.get("version"):
-        return _refuse_feed(_describe_no_feed(body))
+        return refuse_feed(_describe_no_feed(body))
     outcomes = [
         _read_entry(entry, number, parsed.feed, now)
         for number, entry in enumerate(parsed.entries[:MAX_ITEMS], start=1)
     ]
-    drafts = [outcome for outcome in outcomes if isinstance(outcome, ArticleDraft)]
-    refused = [outcome for outcome in outcomes if isinstance(outcome, Refused)]
-    return ParsedFeed(tuple(_part_shared_urls(drafts)), tuple(refused), tuple(_notes(parsed)))
+    title = _read_detail(parsed.feed.get("title_detail") or {}).text
+    return gather_feed(outcomes, _notes(parsed), title=one_line(title), ttl=_ttl(parsed.feed))
 
 
 def _run_feedparser(body: bytes, url: str, content_type: str | None) -> Any:
@@ -87,25 +80,17 @@ def _run_feedparser(body: bytes, url: str, content_type: str | None) -> Any:
     )
 
 
-def _refuse_feed(reason: str) -> ParsedFeed:
-    return ParsedFeed(refused=(Refused("feed", reason),), is_unreadable=True)
-
-
 def _describe_no_feed(body: bytes) -> str:
     start = body[:1000].lower()
     if not body.strip():
         return "the body is empty"
     if b"<html" in start or b"<!doctype html" in start:
         return "this is an HTML page, not a feed"
-    return "this is no RSS, Atom or RDF"
+    return "this is no RSS, Atom, RDF or JSON Feed"
 
 
 def _notes(parsed: Any) -> list[str]:
-    notes = []
-    if len(parsed.entries) > MAX_ITEMS:
-        notes.append(f"the feed has {len(parsed.entries):,} entries: {MAX_ITEMS} were taken")
-    if not parsed.entries:
-        notes.append("the feed has no entries")
+    notes = note_length(len(parsed.entries))
     if parsed.bozo and not isinstance(parsed.bozo_exception, HARMLESS):
         notes.append(f"the feed is not well formed ({type(parsed.bozo_exception).__name__})")
     return notes
@@ -169,17 +154,13 @@ def _tags(entry: Any) -> list[str]:
     return [one_line(term) for term in terms if isinstance(term, str)][:MAX_TAGS]
 
 
+def _ttl(feed: Any) -> timedelta | None:
+    """Read RSS's `ttl`, whole minutes."""
+    minutes = _text(feed, "ttl").strip()
+    is_number = minutes.isascii() and minutes.isdigit() and len(minutes) < 7
+    return timedelta(minutes=int(minutes)) or None if is_number else None
+
+
 def _text(holder: Any, name: str) -> str:
     value = holder.get(name)
     return value if isinstance(value, str) else ""
-
-
-def _part_shared_urls(drafts: list[ArticleDraft]) -> list[ArticleDraft]:
-    """Take the address from entries that share one: it names a page of many articles."""
-    keys_by_url = Counter(url for url, _ in {(d.url, d.content_key) for d in drafts} if url)
-    return [
-        draft.model_copy(update={"url": None, "notes": (*draft.notes, SHARED_URL_NOTE)})
-        if draft.url and keys_by_url[draft.url] > 1
-        else draft
-        for draft in drafts
-    ]

@@ -6,17 +6,25 @@ TransientError (worth another try) or a PermanentError (will fail again in the s
 
 from __future__ import annotations
 
-import time
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from itertools import pairwise
 from types import TracebackType
 
 import httpx2
 
-from schemas.errors import PermanentError, TransientError
+from ingest.address_guard import AddressGuard
+from ingest.http_headers import read_fresh_for, read_retry_after
+from ingest.transport import OVER_DEADLINE, Deadline, make_transport
+from schemas.errors import NewsmillError, PermanentError, TransientError
 
 MAX_REDIRECTS = 5
 PASSING_STATUSES = frozenset({408, 425, 429})
 """Client errors that pass by themselves; every 5xx does too."""
+LASTING_REDIRECTS = frozenset({301, 308})
 
 
 @dataclass(frozen=True)
@@ -29,6 +37,12 @@ class Fetched:
     etag: str | None = None
     last_modified: str | None = None
     content_type: str | None = None
+    moved_to: str | None = None
+    """The address that permanent redirects give for the one that was asked for."""
+    fresh_for: timedelta | None = None
+    """How long the server says that asking again is of no use."""
+    is_cut: bool = False
+    """The body went on beyond the limit; this is its beginning."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +50,15 @@ class NotModified:
     """The server said 304: what was fetched before still holds."""
 
     url: str
+    moved_to: str | None = None
+    fresh_for: timedelta | None = None
 
 
 class HttpClient:
-    """One connection pool, one set of limits. Use as a context manager or call `close`."""
+    """One connection pool, one set of limits. Use as a context manager or call `close`.
+
+    Fetches one thing at a time: the deadline is that of the fetch at hand.
+    """
 
     def __init__(
         self,
@@ -48,19 +67,25 @@ class HttpClient:
         timeout_s: float = 20.0,
         deadline_s: float = 60.0,
         max_body_bytes: int = 5_000_000,
+        allowed_hosts: Iterable[str] = (),
     ) -> None:
         """Open nothing yet.
 
-        timeout_s: for connecting and for each read. deadline_s: for one fetch as a whole.
-        max_body_bytes: of the decompressed body; feedparser needs about 1 s of CPU per MB.
+        timeout_s: for connecting and for each read. deadline_s: for one fetch as a whole, with its
+        redirects. max_body_bytes: of the decompressed body; feedparser needs about 1 s of CPU per
+        MB. allowed_hosts: that are fetched from although they are not public.
         """
-        self._deadline_s = deadline_s
         self._max_body_bytes = max_body_bytes
+        self._deadline = Deadline(deadline_s)
         self._client = httpx2.Client(
+            transport=make_transport(AddressGuard(allowed_hosts), self._deadline),
             headers={"User-Agent": user_agent},
             timeout=timeout_s,
             follow_redirects=True,
             max_redirects=MAX_REDIRECTS,
+            # A cookie of one reader's would tell a site what else was read.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            trust_env=False,
         )
 
     def fetch(
@@ -69,7 +94,8 @@ class HttpClient:
         """GET a URL unless it is unchanged since the state given.
 
         Raises TransientError for timeouts, network faults, 429 and 5xx, and PermanentError for
-        other statuses, bad URLs, redirect loops and bodies over the limit.
+        other statuses, bad URLs, redirect loops and hosts that may not be fetched from. Errors
+        carry `status` and, where the server names a time, `retry_after`.
         """
         headers = {}
         if etag:
@@ -77,14 +103,18 @@ class HttpClient:
         if last_modified:
             headers["If-Modified-Since"] = last_modified
         shown = without_password(url)
+        self._deadline.begin()
         try:
             with self._client.stream("GET", url, headers=headers) as response:
                 return self._take(response, shown)
         except (httpx2.InvalidURL, httpx2.UnsupportedProtocol, httpx2.TooManyRedirects) as error:
             raise PermanentError(f"{shown}: {error}", url=shown) from error
         except httpx2.RequestError as error:
-            reason = str(error) or type(error).__name__
-            raise TransientError(f"{shown}: {reason}", url=shown) from error
+            raise TransientError(f"{shown}: {_describe(error)}", url=shown) from error
+        except NewsmillError as error:
+            if shown in error.message:
+                raise
+            raise type(error)(f"{shown}: {error.message}", url=shown, **error.ids) from error
 
     def close(self) -> None:
         self._client.close()
@@ -101,34 +131,34 @@ class HttpClient:
         self.close()
 
     def _take(self, response: httpx2.Response, url: str) -> Fetched | NotModified:
-        status = response.status_code
+        status, headers = response.status_code, response.headers
+        fresh_for = read_fresh_for(headers.get("Cache-Control"))
         if status == 304:
-            return NotModified(url)
-        if status in PASSING_STATUSES or status >= 500:
-            raise TransientError(f"{url}: the server answered {status}", url=url, status=status)
+            return NotModified(url, _find_move(response), fresh_for)
         if not response.is_success:
-            raise PermanentError(f"{url}: the server answered {status}", url=url, status=status)
+            raise _refuse(response, url)
+        body, is_cut = self._read_body(response)
         return Fetched(
-            body=self._read_body(response, url),
+            body=body,
             url=without_password(str(response.url)),
-            etag=response.headers.get("ETag"),
-            last_modified=response.headers.get("Last-Modified"),
-            content_type=response.headers.get("Content-Type"),
+            etag=headers.get("ETag"),
+            last_modified=headers.get("Last-Modified"),
+            content_type=headers.get("Content-Type"),
+            moved_to=_find_move(response),
+            fresh_for=fresh_for,
+            is_cut=is_cut,
         )
 
-    def _read_body(self, response: httpx2.Response, url: str) -> bytes:
+    def _read_body(self, response: httpx2.Response) -> tuple[bytes, bool]:
         """Read in chunks, counting decompressed bytes, so that no bomb is ever unpacked whole."""
-        deadline = time.monotonic() + self._deadline_s
         body = bytearray()
         for chunk in response.iter_bytes():
+            # A compressed body may go on for ever and unpack to nothing: no read ends it then.
+            self._deadline.bound(None)
             body += chunk
             if len(body) > self._max_body_bytes:
-                limit = f"{self._max_body_bytes:,} bytes"
-                raise PermanentError(f"{url}: the body is larger than {limit}", url=url)
-            if time.monotonic() > deadline:
-                limit = f"{self._deadline_s:g} s"
-                raise TransientError(f"{url}: the body took longer than {limit}", url=url)
-        return bytes(body)
+                return bytes(body[: self._max_body_bytes]), True
+        return bytes(body), False
 
 
 def without_password(url: str) -> str:
@@ -136,3 +166,38 @@ def without_password(url: str) -> str:
     scheme, mark, rest = url.partition("://")
     host, slash, path = rest.partition("/")
     return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}"
+
+
+def _refuse(response: httpx2.Response, url: str) -> NewsmillError:
+    status = response.status_code
+    phrase = HTTPStatus(status).phrase if status in set(HTTPStatus) else ""
+    told = f"{url}: the server answered {status}" + (f" ({phrase})" if phrase else "")
+    retry_after = read_retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
+    is_passing = status in PASSING_STATUSES or status >= 500
+    kind = TransientError if is_passing else PermanentError
+    return kind(told, url=url, status=status, retry_after=retry_after)
+
+
+def _find_move(response: httpx2.Response) -> str | None:
+    """Follow the permanent redirects that come first; what follows a temporary one may change.
+
+    An address with a password is not replaced, nor https by http.
+    """
+    hops = [*response.history, response]
+    asked = found = hops[0].url
+    for before, after in pairwise(hops):
+        if before.status_code not in LASTING_REDIRECTS:
+            break
+        found = after.url
+    is_downgrade = asked.scheme == "https" and found.scheme != "https"
+    if found == asked or is_downgrade or asked.userinfo or found.userinfo:
+        return None
+    return str(found.copy_with(fragment=None))
+
+
+def _describe(error: httpx2.RequestError) -> str:
+    """Say in words what went wrong on the way."""
+    told = str(error) or type(error).__name__
+    if isinstance(error, httpx2.TimeoutException) and OVER_DEADLINE not in told:
+        return "the server did not answer in time"
+    return told.partition("] ")[2] if told.startswith("[Errno ") else told

@@ -1,4 +1,4 @@
-"""One mail's bytes to a draft; for now a mail is one article.
+"""One mail's bytes to drafts: one, or one for each item of a newsletter.
 
 Tolerant of broken headers, wrong charsets and odd nesting. Knows no mailbox formats (see
 `ingest/mailboxes.py`) and fetches nothing; attachments are passed over.
@@ -7,27 +7,30 @@ Tolerant of broken headers, wrong charsets and odd nesting. Knows no mailbox for
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import datetime
-from email import policy
 from email.errors import HeaderParseError, MessageError
 from email.header import decode_header
 from email.message import Message
-from email.parser import BytesParser
 from email.utils import parseaddr
-from typing import Any
+from typing import Any, Literal
 
 from ingest.batches import Refused
 from ingest.dates import read_date
 from ingest.drafting import RawItem, make_draft
+from ingest.mail_items import MailSource, clean_links, is_answer, is_bulk, split_mail
+from ingest.mail_limits import (
+    MAX_TEXT_BYTES,
+    MailTooComplexError,
+    list_text_parts,
+    name_defects,
+    parse_mail,
+)
 from ingest.markup import read_all_html
 from ingest.text import MAX_LINKS, ReadText, one_line, read_plain
 from schemas.articles import ArticleDraft
 
 MAX_MAIL_BYTES = 20_000_000
 IDENTIFYING_HEADERS = ("From", "To", "Subject", "Date", "Message-ID", "Received", "MIME-Version")
-MAX_PARTS = 200
-MAX_DEPTH = 30
 PARSER_FAULTS = (
     ArithmeticError,
     AssertionError,
@@ -56,32 +59,38 @@ HTML_SHARE = 0.8
 """An HTML part with less than this share of the plain part's text is a mere "view online"."""
 
 
-def read_mail(raw: bytes, where: str, now: datetime) -> ArticleDraft | Refused:
-    """Turn any bytes into a draft or a reason; never raises."""
+def read_mail(
+    raw: bytes, where: str, now: datetime, *, split_newsletters: bool = True
+) -> list[ArticleDraft | Refused]:
+    """Turn any bytes into drafts or a reason, at least one of them; never raises."""
     if len(raw) > MAX_MAIL_BYTES:
-        return Refused(where, f"the mail is larger than {MAX_MAIL_BYTES:,} bytes")
+        return [Refused(where, f"the mail is larger than {MAX_MAIL_BYTES:,} bytes")]
     if not raw.strip():
-        return Refused(where, "the mail is empty")
+        return [Refused(where, "the mail is empty")]
     try:
-        # The old policy keeps headers as they came; the new one parses them and may raise.
-        message = BytesParser(policy=policy.compat32).parsebytes(raw)
+        message = parse_mail(raw)
         if not any(name in message for name in IDENTIFYING_HEADERS):
-            return Refused(where, "it has none of the headers of a mail")
-        return make_draft(_raw_item(message, where), now)
+            return [Refused(where, "it has none of the headers of a mail")]
+        mail, source = _read_message(message, where)
+        items = split_mail(mail, source) if split_newsletters else [mail]
+        return [make_draft(item, now) for item in items]
+    except MailTooComplexError as error:
+        return [Refused(where, str(error))]
     except PARSER_FAULTS as error:
-        return Refused(where, f"the mail cannot be read ({type(error).__name__})")
+        return [Refused(where, f"the mail cannot be read ({type(error).__name__})")]
 
 
-def _raw_item(message: Message, where: str) -> RawItem:
+def _read_message(message: Message, where: str) -> tuple[RawItem, MailSource]:
     subject = read_header(message, "Subject")
     sender = read_header(message, "From")
     name, address = parseaddr(sender)
-    parts = list(_text_parts(message))
+    parts, cut = _text_parts(message)
     has_html = any(kind == "text/html" for kind, _ in parts)
-    body = _fullest_body(parts)
+    body, text, kind = _fullest_body(parts)
+    source = MailSource(text, kind, is_bulk(message), is_answer(message))
     date = read_header(message, "Date")
     published_at = read_date(date)
-    return RawItem(
+    mail = RawItem(
         where=where,
         body=body,
         external_id=read_header(message, "Message-ID").strip("<> "),
@@ -96,8 +105,13 @@ def _raw_item(message: Message, where: str) -> RawItem:
             "link_count": len(body.links),
             "has_html": has_html,
         },
-        notes=(f"the date {date[:40]!r} cannot be read",) if date and not published_at else (),
+        notes=(
+            *((f"the date {date[:40]!r} cannot be read",) if date and not published_at else ()),
+            *((f"only {MAX_TEXT_BYTES:,} bytes of the mail's text were read",) if cut else ()),
+            *name_defects(message),
+        ),
     )
+    return mail, source
 
 
 def read_header(message: Message, name: str) -> str:
@@ -140,19 +154,20 @@ def decode_bytes(data: bytes, charset: str | None) -> str:
     return data.decode("cp1252", "replace")
 
 
-def _text_parts(message: Message, depth: int = 0) -> Iterator[tuple[str, str]]:
-    """Give (content type, text) of the inline text parts, in order."""
-    if depth > MAX_DEPTH or message.get_content_disposition() == "attachment":
-        return
-    payload = message.get_payload()
-    if isinstance(payload, list):
-        for part in payload[:MAX_PARTS]:
-            if isinstance(part, Message):
-                yield from _text_parts(part, depth + 1)
-    elif (kind := message.get_content_type()) in {"text/plain", "text/html"}:
-        data = message.get_payload(decode=True)
-        if isinstance(data, bytes):
-            yield kind, decode_bytes(data, message.get_content_charset() or _stated_in_html(data))
+def _text_parts(message: Message) -> tuple[list[tuple[str, str]], bool]:
+    """Give (content type, text) of the inline text parts in order, and whether any was cut."""
+    parts: list[tuple[str, str]] = []
+    left = MAX_TEXT_BYTES
+    for part in list_text_parts(message):
+        data = part.get_payload(decode=True)
+        if not isinstance(data, bytes):
+            continue
+        charset = part.get_content_charset() or _stated_in_html(data)
+        parts.append((part.get_content_type(), decode_bytes(data[:left], charset)))
+        if len(data) > left:
+            return parts, True
+        left -= len(data)
+    return parts, False
 
 
 def _stated_in_html(data: bytes) -> str | None:
@@ -160,17 +175,27 @@ def _stated_in_html(data: bytes) -> str | None:
     return found[1].decode("ascii") if found else None
 
 
-def _fullest_body(parts: list[tuple[str, str]]) -> ReadText:
-    """Read the HTML parts and the plain ones; the HTML wins unless it says clearly less."""
-    from_html = _join([read_all_html(text) for kind, text in parts if kind == "text/html"])
-    from_plain = _join([read_plain(text) for kind, text in parts if kind == "text/plain"])
-    return from_html if len(from_html.text) >= HTML_SHARE * len(from_plain.text) else from_plain
+def _fullest_body(
+    parts: list[tuple[str, str]],
+) -> tuple[ReadText, str, Literal["html", "plain"]]:
+    """Read the HTML parts and the plain ones; the HTML wins unless it says clearly less.
+
+    Gives what was read, and the source text that it was read from with its kind.
+    """
+    pages = [text for kind, text in parts if kind == "text/html"]
+    plains = [text for kind, text in parts if kind == "text/plain"]
+    from_html = _join([read_all_html(text) for text in pages])
+    from_plain = _join([read_plain(text) for text in plains])
+    if pages and len(from_html.text) >= HTML_SHARE * len(from_plain.text):
+        return from_html, "\n".join(pages), "html"
+    return from_plain, "\n\n".join(plains), "plain"
 
 
 def _join(bodies: list[ReadText]) -> ReadText:
     links = {link.url: link for body in bodies for link in body.links}
-    return ReadText(
+    joined = ReadText(
         text="\n\n".join(body.text for body in bodies if body.text),
         links=tuple(links.values())[:MAX_LINKS],
         note=next((body.note for body in bodies if body.note), None),
     )
+    return clean_links(joined)

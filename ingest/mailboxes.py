@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from ingest.batches import Item, Refused
+from ingest.batches import Item, Refused, place_items
 from ingest.mail import MAX_MAIL_BYTES, read_mail
 from ingest.sources import is_maildir
 from schemas.articles import ArticleDraft
@@ -20,35 +20,43 @@ MAX_LINE_BYTES = 1 << 20
 """Longer lines are read in pieces: the mbox rule looks only at how a line begins."""
 
 
-def read_mbox(stream: BinaryIO, position: int, now: datetime) -> Iterator[Item]:
-    """Give an item for each mail of an mbox, from a byte position on."""
+def read_mbox(
+    stream: BinaryIO, position: int, now: datetime, *, split_newsletters: bool = True
+) -> Iterator[Item]:
+    """Give the items of each mail of an mbox, from a byte position on."""
     stream.seek(position)
     for raw, end in _split_mbox(stream, position):
         where = f"mail at byte {position}"
-        position = end
         if raw.strip():
-            yield Item(read_mail(raw, where, now), end)
+            outcomes = read_mail(raw, where, now, split_newsletters=split_newsletters)
+            yield from place_items(outcomes, position, end)
+        position = end
 
 
-def read_mail_folder(folder: Path, position: int, now: datetime) -> Iterator[Item]:
-    """Give an item for each mail of a Maildir or a folder of .eml files, oldest change first.
+def read_mail_folder(
+    folder: Path, position: int, now: datetime, *, split_newsletters: bool = True
+) -> Iterator[Item]:
+    """Give the items of each mail of a Maildir or a folder of .eml files, oldest change first.
 
     The position is a file's ctime in ns. Unlike names and modification times it grows with every
     file that arrives, however it came. Files of one tick are read again: better than missed.
     """
     for changed_at, path in sorted(_list_mails(folder)):
         if changed_at >= position:
-            yield Item(read_mail_file(path, now), changed_at)
+            outcomes = read_mail_file(path, now, split_newsletters=split_newsletters)
+            yield from place_items(outcomes, changed_at, changed_at)
 
 
-def read_mail_file(path: Path, now: datetime) -> ArticleDraft | Refused:
+def read_mail_file(
+    path: Path, now: datetime, *, split_newsletters: bool = True
+) -> list[ArticleDraft | Refused]:
     """Read one .eml file; one that has gone or cannot be opened becomes a reason."""
     try:
         with path.open("rb") as stream:
             raw = stream.read(MAX_MAIL_BYTES + 1)
     except OSError as error:
-        return Refused(path.name, f"the file cannot be read: {error.strerror}")
-    return read_mail(raw, path.name, now)
+        return [Refused(path.name, f"the file cannot be read: {error.strerror}")]
+    return read_mail(raw, path.name, now, split_newsletters=split_newsletters)
 
 
 def _list_mails(folder: Path) -> Iterator[tuple[int, Path]]:

@@ -23,13 +23,13 @@ LEAST_SHARE = 0.05
 """Right extractions kept down to 8 % of a page's text (311 pages); with less it found nothing."""
 
 _SKIPPED = "script style noscript template head title svg math iframe object select button"
-_SKIPPED_TAGS = frozenset(_SKIPPED.split())
+SKIPPED_TAGS = frozenset(_SKIPPED.split())
 _BLOCKS = """
     address article aside blockquote body caption center dd details div dl dt fieldset figcaption
     figure footer form h1 h2 h3 h4 h5 h6 header hr html li main nav ol p pre section summary table
     tbody tfoot thead tr ul
 """
-_BLOCK_TAGS = frozenset(_BLOCKS.split())
+BLOCK_TAGS = frozenset(_BLOCKS.split())
 _CELL_TAGS = frozenset({"td", "th"})
 _MARKUP = re.compile(
     r"<(?:!doctype|html|body|head|p|br|div|span|a|b|i|em|strong|img|ul|ol|li|table|h[1-6]"
@@ -107,7 +107,7 @@ def _paragraphs(tree: html.HtmlElement) -> Iterator[str]:
                 hidden = None
                 pieces.append(_flat(element.tail))
             continue
-        if element.tag in _BLOCK_TAGS:
+        if element.tag in BLOCK_TAGS:
             yield from _flush(pieces)
         elif element.tag in _CELL_TAGS:
             pieces.append(" ")
@@ -130,7 +130,7 @@ def _flat(text: str | None) -> str:
 
 
 def _is_hidden(element: html.HtmlElement) -> bool:
-    if element.tag in _SKIPPED_TAGS:
+    if element.tag in SKIPPED_TAGS:
         return True
     style = element.get("style")
     return style is not None and _HIDDEN_STYLE.search(style) is not None

@@ -8,20 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
-from ingest.batches import BATCH_DRAFTS, Batch, Item, SourceState, cut_batches
+from ingest.batches import BATCH_DRAFTS, Batch, Item, SourceState, cut_batches, place_items
 from ingest.corpora import read_corpus
 from ingest.feeds import parse_feed
 from ingest.files import FileStatus, look_at, open_source
-from ingest.http import Fetched, NotModified
+from ingest.http import Fetched, NotModified, without_password
+from ingest.mail_accounts import MAIL_KINDS, MailAccess, read_mail_account
 from ingest.mailboxes import read_mail_file, read_mail_folder, read_mbox
+from ingest.parsed_feeds import ParsedFeed
 from ingest.sources import SourceSpec
 from schemas.errors import PermanentError
 
 MAX_FEED_FILE_BYTES = 20_000_000
+CUT_NOTE = "the feed is longer than NEWSMILL_INGEST__MAX_BODY_MB: its end was not read"
 
 
 class Fetches(Protocol):
@@ -32,12 +35,34 @@ class Fetches(Protocol):
     ) -> Fetched | NotModified: ...
 
 
+class ParsesFeeds(Protocol):
+    """What turns a feed's bytes into drafts: `ingest.feeds.parse_feed`, or one with a limit."""
+
+    def __call__(
+        self, body: bytes, *, url: str, now: datetime, content_type: str | None = None
+    ) -> ParsedFeed: ...
+
+
+@dataclass(frozen=True)
+class FeedFacts:
+    """What a fetched feed and its server say of the feed itself."""
+
+    title: str = ""
+    dates: tuple[datetime, ...] = ()
+    """Of its entries."""
+    wish: timedelta | None = None
+    """The shortest wait until the next poll that either asks for."""
+    moved_to: str | None = None
+    """Its new address, if it has moved for good."""
+
+
 @dataclass(frozen=True)
 class PollOutcome:
     """What a poll found. `batches` is read once, lazily; it is empty when nothing changed."""
 
     is_modified: bool
     batches: Iterator[Batch]
+    facts: FeedFacts = FeedFacts()
 
 
 def read_source(
@@ -46,26 +71,41 @@ def read_source(
     *,
     now: datetime,
     client: Fetches,
+    mail: MailAccess | None = None,
+    parse: ParsesFeeds = parse_feed,
     batch_drafts: int = BATCH_DRAFTS,
+    split_newsletters: bool = True,
 ) -> PollOutcome:
     """Read what is new in a source since `state`.
 
     Raises TransientError and PermanentError when the source as a whole cannot be read. A bad item
     is never an error: it comes as `refused`, with where and why, beside the drafts of its batch.
     """
+    if spec.kind in MAIL_KINDS:
+        if mail is None:
+            raise PermanentError("mail servers are not read here")
+        batches = read_mail_account(
+            spec.location,
+            state,
+            mail,
+            now=now,
+            batch_drafts=batch_drafts,
+            split_newsletters=split_newsletters,
+        )
+        return PollOutcome(True, batches)
     if spec.is_remote:
-        return _read_feed_url(spec.location, state, now, client)
+        return _read_feed_url(spec.location, state, now, client, parse)
     path = Path(spec.location)
     if path.is_dir():
-        items = read_mail_folder(path, state.position, now)
+        items = read_mail_folder(path, state.position, now, split_newsletters=split_newsletters)
         return PollOutcome(True, cut_batches(items, state, batch_drafts))
     status = look_at(path)
     if status.is_read(state):
         return _unchanged()
     if spec.kind == "feed":
-        return PollOutcome(True, _read_feed_file(path, status, now))
+        return PollOutcome(True, _read_feed_file(path, status, now, parse))
     start = status.resume(state)
-    items = _read_items(spec, path, start.position, now)
+    items = _read_items(spec, path, start.position, now, split_newsletters=split_newsletters)
     return PollOutcome(True, cut_batches(items, start, batch_drafts, status.stamp))
 
 
@@ -73,38 +113,56 @@ def _unchanged() -> PollOutcome:
     return PollOutcome(is_modified=False, batches=iter(()))
 
 
-def _read_feed_url(url: str, state: SourceState, now: datetime, client: Fetches) -> PollOutcome:
+def _read_feed_url(
+    url: str, state: SourceState, now: datetime, client: Fetches, parse: ParsesFeeds
+) -> PollOutcome:
     answer = client.fetch(url, etag=state.etag, last_modified=state.last_modified)
     if isinstance(answer, NotModified):
-        return _unchanged()
+        facts = FeedFacts(wish=answer.fresh_for, moved_to=answer.moved_to)
+        return PollOutcome(is_modified=False, batches=iter(()), facts=facts)
+    feed = parse(answer.body, url=answer.url, now=now, content_type=answer.content_type)
+    _check_readable(feed, url)
+    notes = (*feed.notes, CUT_NOTE) if answer.is_cut else feed.notes
     kept = SourceState(answer.etag, answer.last_modified)
-    feed = _feed_batch(answer.body, answer.url, answer.content_type, now, kept)
-    return PollOutcome(True, iter((feed,)))
+    batch = Batch(feed.drafts, feed.refused, notes, kept)
+    facts = FeedFacts(
+        title=feed.title,
+        dates=tuple(draft.published_at for draft in feed.drafts if draft.published_at),
+        wish=max(filter(None, (answer.fresh_for, feed.ttl)), default=None),
+        moved_to=answer.moved_to,
+    )
+    return PollOutcome(True, iter((batch,)), facts)
 
 
-def _read_feed_file(path: Path, status: FileStatus, now: datetime) -> Iterator[Batch]:
+def _read_feed_file(
+    path: Path, status: FileStatus, now: datetime, parse: ParsesFeeds
+) -> Iterator[Batch]:
     with open_source(path) as stream:
         body = stream.read(MAX_FEED_FILE_BYTES + 1)
     if len(body) > MAX_FEED_FILE_BYTES:
         limit = f"{MAX_FEED_FILE_BYTES:,} bytes"
         raise PermanentError(f"{path}: the feed is larger than {limit}", path=str(path))
-    kept = SourceState(last_modified=status.stamp)
-    yield _feed_batch(body, path.as_uri(), None, now, kept)
+    feed = parse(body, url=path.as_uri(), now=now)
+    _check_readable(feed, str(path))
+    yield Batch(feed.drafts, feed.refused, feed.notes, SourceState(last_modified=status.stamp))
 
 
-def _feed_batch(
-    body: bytes, url: str, content_type: str | None, now: datetime, kept: SourceState
-) -> Batch:
-    feed = parse_feed(body, url=url, now=now, content_type=content_type)
-    # What was no feed is asked for anew the next time, whatever ETag it came with.
-    state = SourceState() if feed.is_unreadable else kept
-    return Batch(feed.drafts, feed.refused, feed.notes, state)
+def _check_readable(feed: ParsedFeed, location: str) -> None:
+    """Raise for what is no feed: the source as a whole cannot be read, and keeps its state."""
+    if feed.is_unreadable:
+        shown = without_password(location)
+        raise PermanentError(f"{shown}: {feed.refused[0].reason}", location=shown)
 
 
-def _read_items(spec: SourceSpec, path: Path, position: int, now: datetime) -> Iterator[Item]:
+def _read_items(
+    spec: SourceSpec, path: Path, position: int, now: datetime, *, split_newsletters: bool
+) -> Iterator[Item]:
     if spec.kind == "mail" and path.suffix.lower() == ".eml":
-        yield Item(read_mail_file(path, now), 0)
+        outcomes = read_mail_file(path, now, split_newsletters=split_newsletters)
+        yield from place_items(outcomes, 0, 0)
         return
-    read = read_corpus if spec.kind == "jsonl" else read_mbox
     with open_source(path) as stream:
-        yield from read(stream, position, now)
+        if spec.kind == "jsonl":
+            yield from read_corpus(stream, position, now)
+        else:
+            yield from read_mbox(stream, position, now, split_newsletters=split_newsletters)

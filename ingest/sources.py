@@ -1,4 +1,4 @@
-"""Recognise what a person typed as a source: a feed's URL, a file, a mailbox, a folder.
+"""Recognise what a person typed as a source: a feed's URL, a file, a mailbox, a folder, an account.
 
 Looks at names and at the folder's layout only; opens no file and fetches nothing.
 """
@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
+from ingest.mail_locations import parse_gmail, parse_imap
 from schemas.errors import ConfigError
 
-SourceKind = Literal["feed", "jsonl", "mail"]
+SourceKind = Literal["feed", "jsonl", "mail", "imap", "gmail"]
 
 KIND_BY_SUFFIX: dict[str, SourceKind] = {
     ".xml": "feed",
@@ -26,8 +27,10 @@ KIND_BY_SUFFIX: dict[str, SourceKind] = {
 }
 KNOWN_SHAPES = (
     "an http(s) URL of a feed, a file ending in "
-    f"{', '.join(KIND_BY_SUFFIX)}, a Maildir, or a folder of .eml files"
+    f"{', '.join(KIND_BY_SUFFIX)}, a Maildir, a folder of .eml files, "
+    "or a mailbox (imaps://user@host/INBOX, gmail://user@gmail.com)"
 )
+REMOTE = ("http://", "https://", "imap://", "imaps://", "gmail://")
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class SourceSpec:
 
     @property
     def is_remote(self) -> bool:
-        return self.location.startswith(("http://", "https://"))
+        return self.location.startswith(REMOTE)
 
 
 def recognise_source(typed: str) -> SourceSpec:
@@ -50,6 +53,10 @@ def recognise_source(typed: str) -> SourceSpec:
         return _recognise_url(scheme + typed[len(scheme) :], scheme)
     if scheme == "feed":
         return _recognise_url("https" + typed[len(scheme) :], "https")
+    if scheme in {"imap", "imaps"}:
+        return SourceSpec("imap", str(parse_imap(typed)))
+    if scheme == "gmail":
+        return SourceSpec("gmail", str(parse_gmail(typed)))
     if scheme == "file":
         return _recognise_path(Path(unquote(urlsplit(typed).path)), typed)
     if scheme:

@@ -70,3 +70,8 @@ def clean_text(text: str) -> tuple[str, str | None]:
 def drop_unstorable(text: str) -> str:
     """Put a space in the place of every character that cannot be stored."""
     return _UNSTORABLE.sub(" ", text)
+
+
+def drop_padding(text: str) -> str:
+    """Leave out the characters without width with which mails pad their previews."""
+    return text if text.isascii() else _PADDING.sub("", text)

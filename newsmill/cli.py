@@ -17,8 +17,8 @@ import typer
 from schemas.errors import ConfigError, NewsmillError
 
 COMMANDS = (
-    *("up", "demo", "status", "ingest", "analyse", "reconstruct"),
-    *("dead", "lenses", "models", "tune", "prepare", "doctor"),
+    *("up", "demo", "status", "sources", "ingest", "analyse", "reconstruct"),
+    *("dead", "gmail", "lenses", "models", "tune", "prepare", "doctor"),
 )
 """In the order of the help. Each is a module of `newsmill.commands` with `command` or `app`."""
 

@@ -6,20 +6,25 @@ Reads and judges; how it looks is `newsmill/report_view.py`'s.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from newsmill.mail_logins import list_login_concerns
+from newsmill.source_health import list_alerts
 from newsmill.workplace import Workplace
 from schemas.effort import Effort, Pace
 from schemas.settings import ObjectiveSettings, Settings
-from store import builds, counts, pace as paces
+from store import builds, counts, pace as paces, source_health
 from store.builds import Live
-from workers.queues import INFERENCE, STAGES
+from workers.queues import INFERENCE, STAGES, WORK
 
 PING_TIMEOUT_S = 1.0
 
 TOO_LONG = timedelta(minutes=15)
 """Age of waiting work from which on something is likely to be stuck."""
+
+MAX_ALERTS = 5
+"""Of sources that are named one by one."""
 
 DURATIONS = ("oldest_waiting", "window")
 """Fields of the counts that hold a timedelta or None."""
@@ -47,6 +52,10 @@ class Report:
     pace: Pace | None = None
     """At which effort articles are read, and why; None when nobody has looked or may choose."""
     objective: ObjectiveSettings = field(default_factory=ObjectiveSettings)
+    logins: tuple[str, ...] = ()
+    """What is wrong with the logins of mail accounts, or soon will be."""
+    source_alerts: tuple[str, ...] = ()
+    """Sources that fail or are silent for too long, each in one line."""
 
     @property
     def waiting(self) -> int:
@@ -78,10 +87,11 @@ def read_report(place: Workplace, *, is_up: bool, with_workers: bool = True) -> 
         errors = counts.list_errors(session)
         live = builds.find_live(session)
         pace = paces.find(session, INFERENCE) if place.settings.objective.may_degrade else None
+        listed = source_health.list_sources(session)
     workers, redis_error = ping_workers(place.settings) if with_workers else (None, None)
     return Report(
         totals=totals,
-        queues=tuple(queues.get(stage, _empty_queue(stage)) for stage in STAGES),
+        queues=tuple(queues.get(stage, _empty_queue(stage)) for stage in WORK),
         rates=rates,
         errors=tuple(errors),
         workers=workers,
@@ -91,6 +101,8 @@ def read_report(place: Workplace, *, is_up: bool, with_workers: bool = True) -> 
         redis_error=redis_error,
         pace=pace,
         objective=place.settings.objective,
+        logins=tuple(list_login_concerns(place.settings.home, datetime.now(UTC))),
+        source_alerts=tuple(list_alerts(listed, place.settings.ingest, datetime.now(UTC))),
     )
 
 
@@ -125,6 +137,11 @@ def find_concerns(report: Report) -> list[str]:
             f"build {live.name} was refused by {live.refused_by}, where the one before goes on: "
             f"{live.refusal}"
         )
+    concerns += report.logins
+    concerns += report.source_alerts[:MAX_ALERTS]
+    if len(report.source_alerts) > MAX_ALERTS:
+        left = len(report.source_alerts) - MAX_ALERTS
+        concerns.append(f"{left} more sources need attention: see newsmill sources list")
     return concerns + _find_shortfall(report) + _find_silence(report)
 
 

@@ -64,7 +64,7 @@ def _view_queues(report: Report) -> Table:
     for queue in report.queues:
         numbers = (queue.waiting, queue.claimed, queue.delayed, queue.dead)
         age = format_age(queue.oldest_waiting)
-        table.add_row(queue.stage, *map(str, numbers), age, str(done[queue.stage]))
+        table.add_row(queue.stage, *map(str, numbers), age, str(done.get(queue.stage, "")))
     return table
 
 

@@ -55,15 +55,44 @@ class Group(BaseModel):
 
 class IngestSettings(Group):
     poll_every: Duration = timedelta(minutes=15)
-    """How long after a poll a feed or mailbox is due again."""
+    """How long after a poll a mailbox is due again, and a feed until its rhythm is known."""
+    poll_floor: Duration = timedelta(minutes=5)
+    """Shortest time between two polls of a feed, however often it changes."""
+    poll_ceiling: Duration = timedelta(hours=12)
+    """Longest time between two polls of a feed, however seldom it changes."""
+    alert_failing: Duration = timedelta(days=1)
+    """After how long without a poll that goes well a source is reported."""
+    alert_silent: Duration = timedelta(days=30)
+    """After how long without a new article a polled source is reported."""
+    host_delay: Duration = timedelta(seconds=1)
+    """Pause between two requests to one host, whichever worker makes them."""
     timeout_s: float = Attribute(default=20.0, gt=0, le=300)
-    """Longest wait for a server's answer, in seconds."""
+    """Longest wait for a server to connect or to send more, in seconds."""
+    deadline_s: float = Attribute(default=60.0, gt=0, le=600)
+    """Longest time for one fetch as a whole, in seconds."""
     max_body_mb: float = Attribute(default=5.0, gt=0, le=100)
-    """Largest body of a feed or page after decompression, in MB (10^6 bytes)."""
+    """Largest body of a feed or page after decompression, in MB (10^6 bytes); more is cut."""
+    allowed_hosts: tuple[str, ...] = ()
+    """JSON list of hosts, addresses or networks to fetch from although they are private."""
     batch: int = Attribute(default=500, ge=1, le=5000)
     """Articles saved in one transaction."""
+    full_text: bool = True
+    """Whether the page is fetched where a feed gives only a teaser."""
+    page_limit_s: float = Attribute(default=10.0, ge=1, le=120)
+    """Longest time for finding the article in one page, in seconds."""
     user_agent: str = "Newsmill/0.1 (+https://example.org/contact)"
     """How feeds' operators see us; put a contact address in it."""
+    split_newsletters: bool = True
+    """Whether a newsletter becomes an article for each of its items, or one for all."""
+
+
+class MailSettings(Group):
+    password: SecretStr | None = None
+    """Password of an IMAP account that is being added; kept below the home, and else asked for."""
+    plain_hosts: tuple[str, ...] = ()
+    """JSON list of hosts to which a password may go without TLS; this machine needs no naming."""
+    gmail_url: str = "https://gmail.googleapis.com"
+    """Where the Gmail API is."""
 
 
 class PrefilterSettings(Group):
@@ -188,6 +217,7 @@ class Settings(BaseSettings):
     models_dir: UserPath = ROOT / "models"
     """Folder of the builds that come with Newsmill."""
     ingest: IngestSettings = IngestSettings()
+    mail: MailSettings = MailSettings()
     prefilter: PrefilterSettings = PrefilterSettings()
     inference: InferenceSettings = InferenceSettings()
     objective: ObjectiveSettings = ObjectiveSettings()

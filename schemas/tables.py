@@ -63,6 +63,9 @@ class Source(Base):
     __tablename__ = "source"
     __table_args__ = (
         UniqueConstraint("kind", "location"),
+        CheckConstraint(
+            "state IN ('new', 'healthy', 'failing', 'retired', 'removed')", name="state"
+        ),
         Index(None, "next_due_at", postgresql_where=sql("NOT paused")),
     )
 
@@ -72,21 +75,43 @@ class Source(Base):
     location: Mapped[str]
     """A URL or an absolute path."""
     name: Mapped[str]
-    """What a person calls it."""
+    """What a person calls it; until then what it calls itself, or its location."""
+    folder: Mapped[str | None]
+    """Where a person has filed it; a path such as `News/World`."""
     settings: Mapped[JsonObject]
     """What only this kind of source needs to know."""
     interval: Mapped[timedelta | None]
     """From one poll to the next; null for a source that is read once, when asked."""
+    rhythm: Mapped[timedelta | None]
+    """What polls have made of the interval, for a source whose changes it follows."""
+    state: Mapped[str] = mapped_column(server_default=sql("'new'"))
+    """How its last poll went. `retired`: it is gone for good; `removed`: a person wants it no
+    more, and only its articles remain."""
     paused: Mapped[bool] = mapped_column(server_default=sql("false"))
     next_due_at: Mapped[Moment | None]
     cursor: Mapped[JsonObject]
     """Where the last poll stopped: ETag, Last-Modified, offset, UID."""
     last_polled_at: Mapped[Moment | None]
     last_success_at: Mapped[Moment | None]
+    last_item_at: Mapped[Moment | None]
+    """When a poll last brought an article that was new."""
     failures: Mapped[int] = mapped_column(server_default=sql("0"))
     """Polls that failed since the last one that did not."""
     last_error: Mapped[str | None]
+    """Of the last poll, if it failed: the reason in words."""
+    notes: Mapped[JsonList]
+    """What was mended or left out at the last poll that went well, one sentence each."""
     created_at: Mapped[Now]
+
+
+class Host(Base):
+    """A server that was asked of late, so that workers do not ask it all at once."""
+
+    __tablename__ = "host"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    free_at: Mapped[Moment]
+    """Until then it is in one worker's hands, or left in peace."""
 
 
 class Article(Base):
@@ -96,11 +121,12 @@ class Article(Base):
     __table_args__ = (
         UniqueConstraint("content_key"),
         UniqueConstraint("url"),
+        Index(None, "source_id", "external_id"),
         Index(None, "created_at", postgresql_using="brin"),
     )
 
     id: Mapped[RowId]
-    source_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("source.id"), index=True)
+    source_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("source.id"))
     external_id: Mapped[str]
     """The source's own id: entry id, Message-ID, corpus id."""
     title: Mapped[str]
@@ -109,7 +135,9 @@ class Article(Base):
     url: Mapped[str | None]
     """Canonical address; null where none identifies the article."""
     content_key: Mapped[str]
-    """32 hex digits over the normalised title and text."""
+    """32 hex digits over the title and text that the source gave, normalised."""
+    revision: Mapped[int] = mapped_column(server_default=sql("1"))
+    """Counts the source's edits; what they replaced is in `revision`."""
     published_at: Mapped[Moment | None]
     author: Mapped[str | None]
     language: Mapped[str | None]
@@ -121,6 +149,21 @@ class Article(Base):
     notes: Mapped[JsonList]
     """What was mended on the way in, one sentence each."""
     created_at: Mapped[Now]
+
+
+class Revision(Base):
+    """What an article said before its source edited it."""
+
+    __tablename__ = "revision"
+    __table_args__ = (PrimaryKeyConstraint("article_id", "number"),)
+
+    article_id: Mapped[ArticleId]
+    number: Mapped[int]
+    """1 for the article as it first came."""
+    title: Mapped[str]
+    text: Mapped[str]
+    content_key: Mapped[str]
+    replaced_at: Mapped[Now]
 
 
 class Work(Base):

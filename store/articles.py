@@ -73,10 +73,15 @@ def insert_new(session: Session, source_id: int, drafts: Sequence[ArticleDraft])
     """
     if not drafts:
         return []
-    execute(session, "SELECT pg_advisory_xact_lock(:lock)", lock=_INSERT_LOCK)
+    lock_inserts(session)
     columns = _to_columns(drafts)
     rows = execute(session, _INSERT_NEW, source_id=source_id, **columns)
     return sorted(rows.scalars(), reverse=True)
+
+
+def lock_inserts(session: Session) -> None:
+    """Wait for one's turn to write articles, until the end of the transaction."""
+    execute(session, "SELECT pg_advisory_xact_lock(:lock)", lock=_INSERT_LOCK)
 
 
 def _to_columns(drafts: Sequence[ArticleDraft]) -> dict[str, list[Any]]:

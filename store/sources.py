@@ -5,11 +5,12 @@ Knows nothing about how a source is read; `cursor` and `settings` are ingest's o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, update
+from sqlalchemy import case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -18,6 +19,9 @@ from schemas.tables import Source
 from store.clean import clean_json, clean_text
 from store.statements import execute
 from store.work import enqueue
+
+OUT = ("removed", "retired")
+"""States of sources that are polled no more."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,10 @@ class StoredSource:
     last_polled_at: datetime | None
     failures: int
     last_error: str | None
+    interval: timedelta | None
+    rhythm: timedelta | None
+    state: str
+    paused: bool
 
 
 def upsert(
@@ -43,22 +51,30 @@ def upsert(
     name: str | None = None,
     interval: timedelta | None = None,
     settings: dict[str, Any] | None = None,
+    folder: str | None = None,
 ) -> int:
     """Add a source, or give a known one (by kind and location) its new settings; returns its id.
 
     With an `interval` it is polled again and again, for the first time at the next tick.
-    Without one it is read when somebody asks for it.
+    Without one it is read when somebody asks for it. One that was removed or retired is back.
     """
     given = {
-        "name": name or location,
         "interval": interval,
         "settings": clean_json(settings or {}),
         "next_due_at": None if interval is None else func.now(),
     }
+    given |= {"name": clean_text(name)} if name else {}
+    given |= {"folder": clean_text(folder)} if folder else {}
+    was_out = Source.state.in_(OUT)
+    back = {
+        "state": case((was_out, "new"), else_=Source.state),
+        "paused": Source.paused & ~was_out,
+        "failures": case((was_out, 0), else_=Source.failures),
+    }
     statement = (
         insert(Source)
-        .values(kind=kind, location=location, **given)
-        .on_conflict_do_update(index_elements=["kind", "location"], set_=given)
+        .values(kind=kind, location=location, **{"name": location, **given})
+        .on_conflict_do_update(index_elements=["kind", "location"], set_={**given, **back})
         .returning(Source.id)
     )
     return session.execute(statement).scalar_one()
@@ -73,7 +89,7 @@ WITH due AS (
     FOR UPDATE SKIP LOCKED
 )
 UPDATE source
-SET next_due_at = now() + source.interval
+SET next_due_at = now() + coalesce(source.rhythm, source.interval)
 FROM due
 WHERE source.id = due.id
 RETURNING source.id
@@ -116,6 +132,10 @@ def load(session: Session, source_id: int) -> StoredSource:
         last_polled_at=source.last_polled_at,
         failures=source.failures,
         last_error=source.last_error,
+        interval=source.interval,
+        rhythm=source.rhythm,
+        state=source.state,
+        paused=source.paused,
     )
 
 
@@ -124,27 +144,117 @@ def save_cursor(session: Session, source_id: int, cursor: dict[str, Any]) -> Non
     _update(session, source_id, cursor=clean_json(cursor))
 
 
-def record_success(session: Session, source_id: int) -> None:
-    """Note a poll that went well, whether it found anything new or not."""
+def record_success(
+    session: Session,
+    source_id: int,
+    *,
+    next_in: timedelta | None = None,
+    rhythm: timedelta | None = None,
+    has_news: bool = False,
+    notes: Sequence[str] | None = None,
+    title: str | None = None,
+) -> None:
+    """Note a poll that went well, whether it found anything new or not.
+
+    next_in: until the next one; None leaves that as it is. notes: None keeps those of the poll
+    before. title: what the source calls itself, for one that nobody has named.
+    """
+    changes: dict[str, Any] = {"last_success_at": func.now(), "failures": 0, "last_error": None}
+    changes |= {"state": "healthy", "rhythm": rhythm, "last_polled_at": func.now()}
+    if next_in is not None:
+        changes["next_due_at"] = func.now() + next_in
+    if has_news:
+        changes["last_item_at"] = func.now()
+    if notes is not None:
+        changes["notes"] = clean_json(list(notes))
+    if title:
+        is_unnamed = Source.name == Source.location
+        changes["name"] = case((is_unnamed, clean_text(title)), else_=Source.name)
+    _update(session, source_id, **changes)
+
+
+def record_failure(
+    session: Session, source_id: int, error: str, *, next_in: timedelta | None = None
+) -> None:
+    """Note a poll that failed; without `next_in`, when it is due again does not change."""
+    changes: dict[str, Any] = {"last_polled_at": func.now(), "last_error": clean_text(error)}
+    changes |= {"state": "failing", "failures": Source.failures + 1}
+    if next_in is not None:
+        changes["next_due_at"] = func.now() + next_in
+    _update(session, source_id, **changes)
+
+
+def retire(session: Session, source_id: int, reason: str) -> None:
+    """Poll a source no more: it is gone for good. A person can bring it back."""
     _update(
         session,
         source_id,
+        state="retired",
+        paused=True,
+        next_due_at=None,
         last_polled_at=func.now(),
-        last_success_at=func.now(),
-        failures=0,
-        last_error=None,
+        last_error=clean_text(reason),
     )
 
 
-def record_failure(session: Session, source_id: int, error: str) -> None:
-    """Note a poll that failed; when it is due again does not change."""
-    _update(
+def move(session: Session, source_id: int, location: str) -> int | None:
+    """Give a source the address to which it has moved for good.
+
+    Returns None, or the id of the source that already has that address; then nothing changes.
+    """
+    location = clean_text(location)
+    mine = select(Source.kind).where(Source.id == source_id).scalar_subquery()
+    taken = select(Source.id).where(Source.kind == mine, Source.location == location)
+    other = session.execute(taken.where(Source.id != source_id)).scalar_one_or_none()
+    if other is None:
+        is_unnamed = Source.name == Source.location
+        name = case((is_unnamed, location), else_=Source.name)
+        _update(session, source_id, location=location, name=name)
+    return other
+
+
+def find(session: Session, typed: str) -> list[int]:
+    """Find sources by id, location or name; by the first of these that fits any."""
+    fitting = [Source.location == typed, Source.name == typed]
+    if typed.isascii() and typed.isdigit() and len(typed) < 19:
+        fitting.insert(0, Source.id == int(typed))
+    for condition in fitting:
+        query = select(Source.id).where(condition, Source.state != "removed")
+        if found := list(session.execute(query).scalars()):
+            return found
+    return []
+
+
+def pause(session: Session, source_ids: Sequence[int]) -> None:
+    """Poll sources no more until they are resumed."""
+    session.execute(update(Source).where(Source.id.in_(source_ids)).values(paused=True))
+
+
+def resume(session: Session, source_ids: Sequence[int]) -> None:
+    """Poll sources again, at the next tick: those that were paused, retired or failing."""
+    due = case((Source.interval.is_not(None), func.now()), else_=None)
+    state = case((Source.state.in_(("retired", "failing")), "new"), else_=Source.state)
+    changes = {"paused": False, "failures": 0, "next_due_at": due, "state": state}
+    session.execute(update(Source).where(Source.id.in_(source_ids)).values(**changes))
+
+
+_DELETE = """
+DELETE FROM source
+WHERE id = ANY(:source_ids) AND NOT EXISTS (SELECT FROM article WHERE source_id = source.id)
+"""
+
+
+def remove(session: Session, source_ids: Sequence[int]) -> None:
+    """Forget sources and their waiting polls; a source of articles stays, unseen, for them."""
+    given = list(source_ids)
+    execute(
         session,
-        source_id,
-        last_polled_at=func.now(),
-        failures=Source.failures + 1,
-        last_error=clean_text(error),
+        "DELETE FROM work WHERE stage = 'ingest' AND subject_id = ANY(:source_ids)",
+        source_ids=given,
     )
+    execute(session, _DELETE, source_ids=given)
+    changes = {"state": "removed", "paused": True, "next_due_at": None}
+    session.execute(update(Source).where(Source.id.in_(given)).values(**changes))
 
 
 def _update(session: Session, source_id: int, **changes: Any) -> None:

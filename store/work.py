@@ -168,7 +168,7 @@ _FINISH = "DELETE FROM work"
 _RELEASE = """
 UPDATE work
 SET state = 'waiting', attempts = attempts - 1, claim_id = NULL, lease_until = NULL,
-    due_at = now(), sent_at = NULL
+    due_at = now() + :delay, sent_at = NULL
 """
 
 _EXTEND = "UPDATE work SET lease_until = now() + :lease"
@@ -187,9 +187,12 @@ def finish(session: Session, claims: Sequence[Claim]) -> int:
     return _execute_held(session, _FINISH, claims)
 
 
-def release(session: Session, claims: Sequence[Claim]) -> int:
-    """Put claims back untouched, attempt given back, for the next sweep to send again."""
-    return _execute_held(session, _RELEASE, claims)
+def release(session: Session, claims: Sequence[Claim], *, delay: timedelta = timedelta(0)) -> int:
+    """Put claims back untouched, attempt given back, for a sweep to send again.
+
+    delay: until they are due again, such as when what they need is in use.
+    """
+    return _execute_held(session, _RELEASE, claims, delay=delay)
 
 
 def extend(session: Session, claims: Sequence[Claim], lease: timedelta) -> int:

@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict
-from datetime import UTC, datetime
-from typing import cast
-
-import structlog
-
-from ingest.batches import Batch, SourceState
-from ingest.reading_sources import read_source
-from ingest.sources import SourceKind, SourceSpec
-from store import articles, sources, work
-from store.sources import StoredSource
+from store import sources, work
 from store.work import Claim
 from workers.app import app
 from workers.attempts import attempt, give_back, take
-from workers.journal import count, phase
+from workers.journal import count
 from workers.mill import Mill, get_mill
-from workers.queues import INGEST, PREFILTER, TASKS
+from workers.polling import Reading, close_source, open_source, store_batch
+from workers.queues import INGEST, TASKS
 from workers.sending import send
 from workers.slices import Slice
-
-log = structlog.get_logger(__name__)
+from workers.visits import let_go, name_host
 
 
 @app.task(name=TASKS[INGEST])
@@ -37,43 +26,27 @@ def poll_source(source_id: int) -> None:
 
 
 def poll(mill: Mill, source_id: int, claims: list[Claim]) -> None:
-    """Poll one claimed source; when its time is up, the next message goes on from there."""
+    """Poll one claimed source, unless its host is in use; then its turn comes later."""
+    source, wait = open_source(mill, source_id)
+    if wait is not None:
+        with mill.database.begin() as session:
+            work.release(session, claims, delay=wait)
+        count(postponed=1)
+        return
+    reading, new_items, is_over = Reading(mill, source), 0, False
     within = Slice(mill.settings.queue.task_time_limit / 2)
-    with mill.database.begin() as session:
-        source = sources.load(session, source_id)
-    for batch in _read(mill, source):
-        _store_batch(mill, source_id, batch, claims)
-        if within.is_over:
-            give_back(mill, claims)
-            send(mill.settings, {INGEST: [source_id]})
-            return
-    with mill.database.begin() as session:
-        sources.record_success(session, source_id)
-        work.finish(session, claims)
-
-
-def _read(mill: Mill, source: StoredSource) -> Iterator[Batch]:
-    with phase("fetch"):
-        outcome = read_source(
-            SourceSpec(cast(SourceKind, source.kind), source.location),
-            SourceState(**source.cursor),
-            now=datetime.now(UTC),
-            client=mill.http,
-            batch_drafts=mill.settings.ingest.batch,
-        )
-    return outcome.batches
-
-
-def _store_batch(mill: Mill, source_id: int, batch: Batch, claims: list[Claim]) -> None:
-    """Store a batch and how far it reaches in one transaction, then tell the prefilter."""
-    for item in batch.refused:
-        log.warning("item_refused", source_id=source_id, where=item.where, reason=item.reason)
-    for note in batch.notes:
-        log.info("source_note", source_id=source_id, note=note)
-    with phase("store"), mill.database.begin() as session:
-        article_ids = articles.insert_new(session, source_id, batch.drafts)
-        sources.save_cursor(session, source_id, asdict(batch.state))
-        work.extend(session, claims, mill.settings.queue.lease)
-    count(new=len(article_ids), known=len(batch.drafts) - len(article_ids))
-    count(refused=len(batch.refused))
-    send(mill.settings, {PREFILTER: article_ids})
+    try:
+        for batch in reading.batches():
+            new_items += store_batch(mill, source, batch, claims)
+            if is_over := within.is_over:
+                break
+        else:
+            close_source(mill, source, reading, new_items, claims)
+    except BaseException:
+        let_go(mill, name_host(source.location))
+        raise
+    if is_over:
+        # The next message goes on from where this one has stopped.
+        give_back(mill, claims)
+        let_go(mill, name_host(source.location))
+        send(mill.settings, {INGEST: [source_id]})

@@ -18,7 +18,11 @@ from store.database import Database
 
 if TYPE_CHECKING:
     from inference.analyst import Analyst
+    from ingest.extraction import Extractor
+    from ingest.feed_parsing import FeedParser
+    from ingest.helper import Helper
     from ingest.http import HttpClient
+    from ingest.mail_accounts import MailAccess
     from ingest.screening import Screener
     from workers.live import LiveAnalyst
     from workers.pace import Pilot
@@ -54,8 +58,38 @@ class Mill:
         return HttpClient(
             user_agent=ingest.user_agent,
             timeout_s=ingest.timeout_s,
+            deadline_s=ingest.deadline_s,
             max_body_bytes=int(ingest.max_body_mb * BYTES_PER_MB),
+            allowed_hosts=ingest.allowed_hosts,
         )
+
+    @cached_property
+    def mail(self) -> MailAccess:
+        """How mail servers are reached, and where the logins are."""
+        from ingest.mail_accounts import make_mail_access
+
+        return make_mail_access(self.settings)
+
+    @cached_property
+    def helper(self) -> Helper:
+        """The process that parses what may take for ever."""
+        from ingest.helper import Helper
+
+        return Helper()
+
+    @cached_property
+    def feed_parser(self) -> FeedParser:
+        """What reads feeds."""
+        from ingest.feed_parsing import FeedParser
+
+        return FeedParser(self.helper)
+
+    @cached_property
+    def extractor(self) -> Extractor:
+        """What finds the article in a page."""
+        from ingest.extraction import Extractor
+
+        return Extractor(self.helper, limit_s=self.settings.ingest.page_limit_s)
 
     @cached_property
     def screener(self) -> Screener:
@@ -89,7 +123,7 @@ class Mill:
     def close(self) -> None:
         """Close what was opened."""
         opened = vars(self)
-        for name in ("live", "http", "database"):
+        for name in ("live", "helper", "http", "database"):
             if name in opened:
                 opened.pop(name).close()
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 INGEST = "ingest"
+PAGE = "page"
 PREFILTER = "prefilter"
 INFERENCE = "inference"
 RECONSTRUCT = "reconstruct"
 TICK = "tick"
 
 STAGES = (INGEST, PREFILTER, INFERENCE, RECONSTRUCT)
-"""In the order in which an article passes them; also the values of `work.stage`."""
+"""In the order in which an article passes them; each has a worker of its own."""
+
+WORK = (INGEST, PAGE, PREFILTER, INFERENCE, RECONSTRUCT)
+"""The values of `work.stage`. Pages are read by the worker of `ingest`."""
 
 KEPT = 1
 """Priority of what a lens kept."""
@@ -18,10 +22,11 @@ AUDIT = 0
 BACK_FILL = -10
 """Of what was read in haste, and is read in full when nothing else waits."""
 
-QUEUES = (*STAGES, TICK)
+QUEUES = (*WORK, TICK)
 
 TASKS = {
     INGEST: "ingest.poll_source",
+    PAGE: "page.read_page",
     PREFILTER: "prefilter.screen",
     INFERENCE: "inference.analyse",
     RECONSTRUCT: "reconstruct.rebuild",
@@ -37,4 +42,6 @@ def consumed_by(stage: str) -> tuple[str, ...]:
     it alone and one dead worker does not stop it. Inference is left out: a tick would wait there
     for minutes.
     """
+    if stage == INGEST:
+        return INGEST, PAGE, TICK
     return (stage,) if stage == INFERENCE else (stage, TICK)

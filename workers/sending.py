@@ -14,7 +14,7 @@ from celery import current_app
 from kombu.exceptions import OperationalError
 
 from schemas.settings import Settings
-from workers.queues import INGEST, PREFILTER, STAGES, TASKS, TICK
+from workers.queues import INGEST, PAGE, PREFILTER, TASKS, TICK, WORK
 
 log = structlog.get_logger(__name__)
 
@@ -52,11 +52,11 @@ def _publish(settings: Settings, messages: Iterable[tuple[str, list[Any]]]) -> b
 def plan_messages(
     settings: Settings, messages: Mapping[str, Sequence[int]]
 ) -> Iterator[tuple[str, int | list[int]]]:
-    """Cut ids into the arguments of single messages: one source, or a portion of the others."""
-    for stage in STAGES:
+    """Cut ids into the arguments of messages: one source or page, or a portion of the others."""
+    for stage in WORK:
         subject_ids = list(messages.get(stage, ()))
-        if stage == INGEST:
-            yield from ((stage, source_id) for source_id in subject_ids)
+        if stage in (INGEST, PAGE):
+            yield from ((stage, subject_id) for subject_id in subject_ids)
             continue
         size = settings.prefilter.batch if stage == PREFILTER else PORTION
         for start in range(0, len(subject_ids), size):

@@ -6,12 +6,12 @@ without any do no harm.
 
 from __future__ import annotations
 
-from store import sources
+from store import hosts, sources
 from store.sweep import sweep as sweep_work
 from workers.app import app
 from workers.journal import count, phase
 from workers.mill import get_mill
-from workers.queues import INGEST, STAGES, TASKS, TICK
+from workers.queues import INGEST, TASKS, TICK, WORK
 from workers.sending import send
 
 
@@ -22,10 +22,11 @@ def sweep() -> None:
     queue = mill.settings.queue
     with phase("sweep"), mill.database.begin() as session:
         due = sources.enqueue_due(session)
+        hosts.forget_idle(session)
     with phase("sweep"), mill.database.begin() as session:
         swept = sweep_work(
             session,
-            stages=STAGES,
+            stages=WORK,
             max_attempts=queue.max_attempts,
             resend_after=queue.resend_after,
         )

@@ -111,10 +111,10 @@ def _choose(letters: list[str] | None, stage: str | None, everything: bool) -> l
 
 def _check_stage(stage: str | None) -> str | None:
     from schemas.errors import ConfigError
-    from workers.queues import STAGES
+    from workers.queues import WORK
 
-    if stage is not None and stage not in STAGES:
-        raise ConfigError(f"there is no stage {stage!r}; there are: {', '.join(STAGES)}")
+    if stage is not None and stage not in WORK:
+        raise ConfigError(f"there is no stage {stage!r}; there are: {', '.join(WORK)}")
     return stage
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,16 +21,33 @@ ASKED_FOR = 5
 
 def command(
     sources: Annotated[
-        list[str], typer.Argument(metavar="SOURCE…", help="A feed's URL, or a file or folder.")
+        list[str],
+        typer.Argument(
+            metavar="SOURCE…",
+            help="A feed's URL, a file or folder, imaps://user@host/INBOX, gmail://user@gmail.com",
+        ),
     ],
     now: Annotated[
         bool, typer.Option("--now", help="Poll here, without waiting for a running mill.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    password_file: Annotated[
+        Path | None, typer.Option(help="File with the password of an IMAP account.")
+    ] = None,
+    ask_password: Annotated[
+        bool, typer.Option("--ask-password", help="Ask for it, also if one is kept.")
+    ] = False,
+    token_command: Annotated[
+        str | None, typer.Option(help="Command that prints an OAuth token for it (XOAUTH2).")
+    ] = None,
+    oauth_file: Annotated[
+        Path | None, typer.Option(help="File with an OAuth grant for it: see docs/mail.md.")
+    ] = None,
 ) -> None:
-    """Add sources (feeds, JSONL corpora, .eml, mbox, Maildir) and have them polled.
+    """Add sources (feeds, JSONL corpora, .eml, mbox, Maildir, mailboxes) and have them polled.
 
     A URL is polled again and again while `newsmill up` runs; a file is read when it is named here.
+    The password of an IMAP account is asked for once and kept below the home.
     """
     from ingest.sources import recognise_source
     from newsmill.workplace import is_up, open_workplace
@@ -37,6 +55,7 @@ def command(
 
     settings = load_settings()
     specs = [recognise_source(typed) for typed in sources]
+    _log_in(specs, settings, password_file, ask_password, token_command, oauth_file)
     running = is_up(settings.home)
     with open_workplace(settings) as place:
         source_ids = _add(place, specs)
@@ -52,6 +71,27 @@ def command(
     _tell(rows, as_json, polled=now and not running, running=running)
     if any(row.get("error") for row in rows):
         raise typer.Exit(1)
+
+
+def _log_in(
+    specs: list[SourceSpec],
+    settings: Settings,
+    password_file: Path | None,
+    ask: bool,
+    token_command: str | None,
+    oauth_file: Path | None,
+) -> None:
+    """See to the logins of mail accounts before anything is stored."""
+    given = password_file or ask or token_command or oauth_file
+    if not given and not any(spec.kind in {"imap", "gmail"} for spec in specs):
+        return
+    from newsmill.mail_logins import LoginOptions, arrange_logins
+    from newsmill.services.home import make_home
+
+    settings = settings.model_copy(update={"home": make_home(settings.home).path})
+    options = LoginOptions(password_file, ask, token_command, oauth_file)
+    for file in arrange_logins(specs, settings, options):
+        typer.echo(f"the login works; kept in {file}, which only you can read", err=True)
 
 
 def _add(place: Workplace, specs: list[SourceSpec]) -> list[int]:

@@ -32,6 +32,13 @@ MAX_RESTARTS = 3
 BRISK = {"tick_every": timedelta(seconds=2), "resend_after": timedelta(seconds=10)}
 """Queue settings with which a run of a minute is not spent waiting for the next tick."""
 
+LOCAL = {
+    "allowed_hosts": ("127.0.0.0/8",),
+    "host_delay": timedelta(milliseconds=50),
+    "full_text": False,
+}
+"""Ingest settings for feeds that this machine serves to itself, of pages that nobody serves."""
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -51,7 +58,8 @@ class Progress:
 def brisk(settings: Settings, home: Path) -> Settings:
     """Give the settings of a short run in a home of its own."""
     queue = settings.queue.model_copy(update=BRISK)
-    return settings.model_copy(update={"home": home, "queue": queue})
+    ingest = settings.ingest.model_copy(update=LOCAL)
+    return settings.model_copy(update={"home": home, "queue": queue, "ingest": ingest})
 
 
 def add_sources(place: Workplace, specs: Iterable[SourceSpec]) -> None:

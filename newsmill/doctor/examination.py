@@ -25,8 +25,10 @@ from inference.cpu import (
 )
 from inference.shape import memory_needed
 from inference.tuned import choose, find_tuned
+from ingest.credentials import FOLDER as LOGINS, Credentials
 from newsmill.doctor import machine, models, servers
-from newsmill.doctor.check import Check, fail, ok
+from newsmill.doctor.check import Check, fail, ok, warn
+from newsmill.mail_logins import list_login_concerns
 from newsmill.services.launcher import Services
 from schemas.errors import ConfigError, NewsmillError
 from schemas.lens import load_lenses
@@ -57,6 +59,7 @@ def examine() -> Iterator[Check]:
     yield _look_at_processor()
     yield _guarded("model", lambda: _look_at_build(settings))
     yield from _look_at_fit(settings)
+    yield from look_at_logins(settings.home)
     yield from _look_at_servers(settings)
 
 
@@ -85,6 +88,16 @@ def _look_at_home(home: Path) -> Check:
         mend = "give it to this user, or set NEWSMILL_HOME to another folder"
         return fail("home", f"{folder} cannot be written", mend)
     return ok("home", f"{home} can be written")
+
+
+def look_at_logins(home: Path) -> Iterator[Check]:
+    """Look at the logins of mail accounts, where there are any."""
+    concerns = list_login_concerns(home, datetime.now(UTC))
+    for concern in concerns:
+        detail, _, mend = concern.rpartition(": ")
+        yield warn("mail logins", detail, mend)
+    if not concerns and (number := sum(1 for _ in Credentials(home).list_all())):
+        yield ok("mail logins", f"{number} kept in {home / LOGINS}, which only you can read")
 
 
 def _look_at_processor() -> Check:

@@ -19,7 +19,6 @@ from typing import Any
 import psutil
 import pytest
 
-from newsmill.demo.feed_server import serve_folder
 from schemas.settings import ROOT
 from tests.homes import list_processes_of
 from tests.integration.workers.corpus import write_corpus
@@ -175,13 +174,14 @@ def test_ingest_polls_by_itself_when_asked_and_finds_nothing_the_second_time(
     assert home.read_status()["concerns"] == ["work waits and no worker runs: start newsmill up"]
 
 
-def test_source_that_is_not_there_fails_and_its_dead_letter_can_be_handled(
+def test_source_that_cannot_be_read_fails_and_its_dead_letter_can_be_handled(
     home: Home, tmp_path: Path
 ) -> None:
-    with serve_folder(tmp_path, "127.0.0.1", port=0) as base_url:
-        home.run("ingest", "--now", f"{base_url}/missing.xml", exit_code=1)
+    page = tmp_path / "page.xml"
+    page.write_text("<html><p>Gone fishing.</p></html>")
+    home.run("ingest", "--now", str(page), exit_code=1)
     (letter,) = json.loads(home.run("dead", "list", "--json", exit_code=3))
-    assert "404" in letter["error"]
+    assert "an HTML page" in letter["error"]
     assert "Traceback" in home.run("dead", "show", letter["letter"])
     assert home.run("dead", "resend", letter["letter"]) == "1 waiting again\n"
     assert home.run("dead", "discard", "--all") == "0 discarded\n"

@@ -14,6 +14,7 @@ from sqlalchemy import make_url
 from newsmill.services.launcher import Services
 from store import migrations
 from tests.homes import make_home
+from tests.mailservers import dovecot
 
 TEMPLATE = "template_newsmill"
 
@@ -51,6 +52,17 @@ def redis_url(services: Services) -> str:
     with redis.Redis.from_url(services.redis_url) as client:
         client.flushall()
     return services.redis_url
+
+
+@pytest.fixture(scope="session")
+def dovecot_server() -> Iterator[dovecot.Dovecot]:
+    """An IMAP server with one empty mailbox; tests make folders of their own in it."""
+    if not dovecot.PROGRAM:
+        pytest.skip("Dovecot is not here; on Debian: apt-get install dovecot-imapd")
+    base = make_home()
+    with dovecot.run_dovecot(base) as server:
+        yield server
+    shutil.rmtree(base)
 
 
 def name_database(url: str, database: str) -> str:

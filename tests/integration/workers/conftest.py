@@ -28,6 +28,14 @@ HASTE = QueueSettings(
 )
 
 
+LOCAL = {
+    "batch": 20,
+    "allowed_hosts": ("127.0.0.0/8",),
+    "host_delay": timedelta(milliseconds=20),
+    "full_text": False,
+}
+
+
 @pytest.fixture
 def settings(
     database_url: str, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -44,7 +52,7 @@ def settings(
             "inference": InferenceSettings(
                 build=given.inference.build, sequences=4, slice=timedelta(seconds=20)
             ),
-            "ingest": given.ingest.model_copy(update={"batch": 20}),
+            "ingest": given.ingest.model_copy(update=LOCAL),
             "queue": HASTE,
         }
     )

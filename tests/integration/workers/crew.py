@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any
 
@@ -22,17 +22,25 @@ from store.counts import StageQueue
 from store.database import Database
 from tests.integration.workers.faults import VARIABLE
 from tests.paths import ROOT
+from workers.queues import STAGES
 
 
 class Crew:
     """Workers with plugged-in faults, and beat."""
 
-    def __init__(self, settings: Settings, services: Services, database: Database) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        services: Services,
+        database: Database,
+        stages: Collection[str] = STAGES,
+    ) -> None:
         self._services = services
         self._database = database
         self._faults = settings.home / "faults.json"
         self.be_sound()
-        specs = [*plan_workers(settings), plan_beat(settings.home)]
+        workers = [spec for spec in plan_workers(settings) if spec.name in stages]
+        specs = [*workers, plan_beat(settings.home)]
         environment = {**to_environment(settings), VARIABLE: str(self._faults)}
         environment["PYTHONPATH"] = str(ROOT)
         self._logs = settings.home / "logs"

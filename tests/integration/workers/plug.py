@@ -16,7 +16,7 @@ from typing import Any
 from inference.analyst import Analyst
 from ingest.screening import Screener
 from tests.integration.workers.faults import VARIABLE
-from workers import ingest, rebuilding
+from workers import polling, rebuilding
 from workers.app import app
 
 __all__ = ["app"]
@@ -77,7 +77,7 @@ def slow_rebuild(rebuild: Any) -> Any:
     return slow
 
 
-plug(ingest, "read_source", slow_reading)
+plug(polling, "read_source", slow_reading)
 plug(Screener, "screen", slow_screening)
 plug(Analyst, "analyse", slow_analysis)
 plug(rebuilding, "rebuild", slow_rebuild)

@@ -56,8 +56,27 @@ def test_any_bytes_are_a_feed_or_a_reason(body: bytes, content_type: str | None)
 @settings(max_examples=150, deadline=None)
 @given(broken_copies_of("mails", "*.eml"))
 def test_any_bytes_are_a_mail_or_a_reason(raw: bytes) -> None:
-    assert_storable([read_mail(raw, "any.eml", NOW)])
+    assert_storable(read_mail(raw, "any.eml", NOW))
     assert_storable(item.outcome for item in read_mbox(io.BytesIO(raw), 0, NOW))
+
+
+PIECES = (
+    b"Content-Type: multipart/mixed; boundary=b\n\n",
+    b"Content-Type: multipart/digest; boundary=c\n\n",
+    b"Content-Type: message/rfc822\n\n",
+    b"Content-Type: text/html; charset=utf-16\n",
+    b"Content-Transfer-Encoding: base64\n",
+    b"Content-Transfer-Encoding: uuencode\n",
+    b"Content-Disposition: attachment\n",
+    b"Subject: =?x?b?=\n",
+    *(b"--b\n", b"--c\n", b"--b--\n", b"--c--\n", b"\n", b"text\n", b"\x80\n"),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.sampled_from(PIECES), max_size=60).map(b"".join))
+def test_any_nesting_of_parts_is_a_mail_or_a_reason(raw: bytes) -> None:
+    assert_storable(read_mail(b"Subject: x\n" + raw, "any.eml", NOW))
 
 
 JSON_VALUES = st.recursive(

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ingest.feeds import MAX_ITEMS, parse_feed
+from ingest.feeds import parse_feed
+from ingest.parsed_feeds import MAX_ITEMS
 from tests.unit.ingest.golden import NOW, dump, expected, inputs
 
 URL = "https://feeds.example/news.xml"

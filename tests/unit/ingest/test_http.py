@@ -6,6 +6,7 @@ import gzip
 import threading
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -22,6 +23,7 @@ class Handler(BaseHTTPRequestHandler):
     """Answers each path in its own way; a number is answered with that status."""
 
     protocol_version = "HTTP/1.1"
+    server: ThreadingHTTPServer
 
     def do_GET(self) -> None:
         name = self.path.strip("/").split("/")[0]
@@ -59,6 +61,38 @@ class Handler(BaseHTTPRequestHandler):
 
     def answer_moved(self) -> None:
         self.answer(301, b"", Location="/feed")
+
+    def answer_lent(self) -> None:
+        self.answer(302, b"", Location="/moved")
+
+    def answer_farther(self) -> None:
+        self.answer(308, b"", Location="/lent")
+
+    def answer_inward(self) -> None:
+        self.answer(302, b"", Location=f"http://127.0.0.2:{self.server.server_port}/feed")
+
+    def answer_metadata(self) -> None:
+        self.answer(302, b"", Location="http://169.254.169.254/latest/meta-data/")
+
+    def answer_later(self) -> None:
+        self.answer(429, b"", Retry_After="120")
+
+    def answer_fresh(self) -> None:
+        self.answer(200, b"<rss/>", Cache_Control="public, max-age=3600")
+
+    def answer_cookie(self) -> None:
+        self.answer(200, self.headers.get("Cookie", "none").encode(), Set_Cookie="who=me")
+
+    def answer_drip(self) -> None:
+        """Send a header that never ends, one byte at a time."""
+        self.close_connection = True
+        try:
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+            while True:
+                self.wfile.write(b"x")
+                time.sleep(0.05)
+        except OSError:
+            return
 
     def answer_circle(self) -> None:
         self.answer(302, b"", Location="/circle")
@@ -105,7 +139,11 @@ def site() -> Iterator[str]:
 @pytest.fixture
 def client() -> Iterator[HttpClient]:
     with HttpClient(
-        user_agent="Newsmill/test", timeout_s=0.5, deadline_s=1.0, max_body_bytes=MAX_BODY_BYTES
+        user_agent="Newsmill/test",
+        timeout_s=0.5,
+        deadline_s=1.0,
+        max_body_bytes=MAX_BODY_BYTES,
+        allowed_hosts=["127.0.0.1"],
     ) as client:
         yield client
 
@@ -143,9 +181,10 @@ def test_compressed_body_is_unpacked(site: str, client: HttpClient) -> None:
     assert answer.body == b"<rss/>"
 
 
-def test_bomb_is_refused_before_it_is_unpacked(site: str, client: HttpClient) -> None:
-    with pytest.raises(PermanentError, match="larger than 100,000 bytes"):
-        client.fetch(f"{site}/bomb")
+def test_bomb_is_cut_before_it_is_unpacked(site: str, client: HttpClient) -> None:
+    answer = client.fetch(f"{site}/bomb")
+    assert isinstance(answer, Fetched)
+    assert (len(answer.body), answer.is_cut) == (MAX_BODY_BYTES, True)
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503])
@@ -162,10 +201,58 @@ def test_status_that_stays_is_permanent(site: str, client: HttpClient, status: i
         client.fetch(f"{site}/{status}")
 
 
-@pytest.mark.parametrize("page", ["silence", "endless", "cut", "corrupt"])
+@pytest.mark.parametrize("page", ["silence", "endless", "cut", "corrupt", "drip"])
 def test_trouble_on_the_way_is_transient(site: str, client: HttpClient, page: str) -> None:
     with pytest.raises(TransientError):
         client.fetch(f"{site}/{page}")
+
+
+@pytest.mark.parametrize("page", ["endless", "drip"])
+def test_slow_server_is_left_when_the_time_is_up(site: str, client: HttpClient, page: str) -> None:
+    with pytest.raises(TransientError, match="longer than 1 s in all"):
+        client.fetch(f"{site}/{page}")
+
+
+@pytest.mark.parametrize(
+    ("page", "moved_to"),
+    [("feed", None), ("moved", "/feed"), ("lent", None), ("farther", "/lent")],
+)
+def test_permanent_redirects_are_told_as_far_as_they_go(
+    site: str, client: HttpClient, page: str, moved_to: str | None
+) -> None:
+    answer = client.fetch(f"{site}/{page}")
+    assert isinstance(answer, Fetched)
+    assert answer.moved_to == (moved_to and site + moved_to)
+
+
+@pytest.mark.parametrize("page", ["inward", "metadata"])
+def test_redirect_to_a_private_address_is_refused(site: str, client: HttpClient, page: str) -> None:
+    with pytest.raises(PermanentError, match="not an address of the public Internet"):
+        client.fetch(f"{site}/{page}")
+
+
+def test_private_address_is_refused_unless_it_is_allowed(site: str) -> None:
+    with (
+        HttpClient(user_agent="Newsmill/test") as strict,
+        pytest.raises(PermanentError, match="NEWSMILL_INGEST__ALLOWED_HOSTS"),
+    ):
+        strict.fetch(f"{site}/feed")
+
+
+def test_server_that_names_a_time_is_heard(site: str, client: HttpClient) -> None:
+    with pytest.raises(TransientError, match=r"429 \(Too Many Requests\)") as caught:
+        client.fetch(f"{site}/later")
+    assert caught.value.retry_after == timedelta(minutes=2)
+    fresh = client.fetch(f"{site}/fresh")
+    assert isinstance(fresh, Fetched)
+    assert fresh.fresh_for == timedelta(hours=1)
+
+
+def test_cookies_are_not_kept(site: str, client: HttpClient) -> None:
+    for _ in range(2):
+        answer = client.fetch(f"{site}/cookie")
+        assert isinstance(answer, Fetched)
+        assert answer.body == b"none"
 
 
 @pytest.mark.parametrize("page", ["circle", "away"])

@@ -6,7 +6,7 @@ import io
 import os
 from pathlib import Path
 
-from ingest.batches import Item, Refused
+from ingest.batches import Item, Refused, place_items
 from ingest.mailboxes import read_mail_folder, read_mbox
 from schemas.articles import ArticleDraft
 from tests.unit.ingest.golden import NOW
@@ -92,3 +92,8 @@ def test_mail_that_cannot_be_opened_is_refused(tmp_path: Path) -> None:
     (tmp_path / "loop.eml").symlink_to(tmp_path / "loop.eml")
     add_mail(tmp_path, "a.eml", "good")
     assert titles(list(read_mail_folder(tmp_path, 0, NOW))) == ["good"]
+
+
+def test_only_the_last_item_of_a_mail_moves_the_position_past_it() -> None:
+    reasons = [Refused("mail", str(n)) for n in range(3)]
+    assert [item.position for item in place_items(reasons, 10, 90)] == [10, 10, 90]

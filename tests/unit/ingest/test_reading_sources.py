@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -61,11 +62,21 @@ def test_unchanged_feed_gives_nothing_the_second_time() -> None:
     assert server.asked == [(None, None), ('"v1"', None)]
 
 
-def test_page_that_is_no_feed_is_asked_for_in_full_again() -> None:
-    server = FakeServer(body=b"<html>gone</html>")
-    (batch,) = poll(SourceSpec("feed", URL), SourceState(), server)
-    assert batch.refused[0].reason == "this is an HTML page, not a feed"
-    assert batch.state == SourceState()
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [(b"<html>gone</html>", "this is an HTML page, not a feed"), (b" ", "the body is empty")],
+)
+def test_page_that_is_no_feed_fails_the_poll_with_the_reason(body: bytes, reason: str) -> None:
+    with pytest.raises(PermanentError, match=reason):
+        poll(SourceSpec("feed", URL), SourceState(), FakeServer(body=body))
+
+
+def test_feed_tells_its_title_dates_and_wish() -> None:
+    server = FakeServer(body=FEED.replace(b"<item>", b"<ttl>90</ttl><item>", 1))
+    outcome = read_source(SourceSpec("feed", URL), SourceState(), now=NOW, client=server)
+    assert outcome.facts.title == "The Harbour Post"
+    assert len(outcome.facts.dates) == 2
+    assert outcome.facts.wish == timedelta(minutes=90)
 
 
 def test_feed_file_is_read_once_and_again_when_it_changes(tmp_path: Path) -> None:
@@ -129,13 +140,30 @@ def test_mail_files_are_read(tmp_path: Path, name: str) -> None:
     path.write_bytes((DATA / "mails" / "newsletter.eml").read_bytes())
     spec = recognise_source(str(path))
     batches = poll(spec, SourceState())
-    assert len(titles(batches)) == 1
+    assert titles(batches) == ["Wind", "Sun"]
     assert poll(spec, batches[-1].state) == []
+
+
+def test_newsletters_stay_whole_where_that_is_wanted() -> None:
+    spec = recognise_source(str(DATA / "mails" / "newsletter.eml"))
+    outcome = read_source(
+        spec, SourceState(), now=NOW, client=FakeServer(), split_newsletters=False
+    )
+    assert titles(list(outcome.batches)) == ["Drei Themen: wind, sun and Köln"]
+
+
+def test_mailbox_that_is_left_within_a_newsletter_is_read_on_from_that_mail(tmp_path: Path) -> None:
+    path = tmp_path / "box.mbox"
+    path.write_bytes((DATA / "newsletters" / "german_sections.eml").read_bytes())
+    first, second = poll(recognise_source(str(path)), SourceState())
+    assert len(titles([first])) == 3
+    again = poll(recognise_source(str(path)), first.state)
+    assert titles(again) == titles([first, second])
 
 
 def test_folder_of_mails_is_read() -> None:
     batches = poll(recognise_source(str(DATA / "mails")), SourceState())
-    assert len(titles(batches)) == 4
+    assert len(titles(batches)) == 5
     assert [refused.where for batch in batches for refused in batch.refused] == ["no_mail.eml"]
 
 

@@ -70,9 +70,11 @@ def report(
         (report(workers=None), None),
         (report(waiting=60, objective=WANTED), "inference: 1 articles in 5 minutes, and the obj"),
         (report(waiting=40, objective=WANTED), None),
+        (report(logins=("a login ends soon",)), "a login ends soon"),
         (report(workers=(), is_up=False), None),
         (report(waiting=1, workers=(), is_up=False), "start newsmill up"),
         (report(waiting=1, workers=("inference",), is_up=False), None),
+        (report(source_alerts=("source 7, A: silent",)), "source 7, A: silent"),
         (report(waiting=1, workers=(), redis_error="refused"), "Redis cannot be reached: refused"),
         (report(live=LIVE), None),
         (

@@ -1,0 +1,67 @@
+"""What every feed parser gives: drafts, reasons, notes, and what the feed says of itself."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from ingest.batches import Refused
+from schemas.articles import ArticleDraft
+
+MAX_ITEMS = 500
+"""Articles taken from one poll of one feed; a usual feed has 10 to 100."""
+MAX_TAGS = 20
+SHARED_URL_NOTE = "other entries of the feed have the same link: it does not identify this one"
+
+
+@dataclass(frozen=True)
+class ParsedFeed:
+    """The articles of one fetched feed, newest first as the feed has them."""
+
+    drafts: tuple[ArticleDraft, ...] = ()
+    refused: tuple[Refused, ...] = ()
+    notes: tuple[str, ...] = ()
+    is_unreadable: bool = False
+    """True when these bytes are no feed at all; the reason stands in `refused`."""
+    title: str = ""
+    ttl: timedelta | None = None
+    """How long the feed itself says that it may be kept."""
+
+
+def gather_feed(
+    outcomes: Sequence[ArticleDraft | Refused],
+    notes: Sequence[str],
+    *,
+    title: str = "",
+    ttl: timedelta | None = None,
+) -> ParsedFeed:
+    """Make a feed of what its entries gave."""
+    drafts = [outcome for outcome in outcomes if isinstance(outcome, ArticleDraft)]
+    refused = [outcome for outcome in outcomes if isinstance(outcome, Refused)]
+    parted = tuple(_part_shared_urls(drafts))
+    return ParsedFeed(parted, tuple(refused), tuple(notes), title=title, ttl=ttl)
+
+
+def refuse_feed(reason: str) -> ParsedFeed:
+    """Say why these bytes are no feed."""
+    return ParsedFeed(refused=(Refused("feed", reason),), is_unreadable=True)
+
+
+def note_length(entries: int) -> list[str]:
+    """Say what a feed's number of entries calls for."""
+    if entries > MAX_ITEMS:
+        return [f"the feed has {entries:,} entries: {MAX_ITEMS} were taken"]
+    return [] if entries else ["the feed has no entries"]
+
+
+def _part_shared_urls(drafts: list[ArticleDraft]) -> list[ArticleDraft]:
+    """Take the address from entries that share one: it names a page of many articles."""
+    keys_by_url = Counter(url for url, _ in {(d.url, d.content_key) for d in drafts} if url)
+    return [
+        draft.model_copy(update={"url": None, "notes": (*draft.notes, SHARED_URL_NOTE)})
+        if draft.url and keys_by_url[draft.url] > 1
+        else draft
+        for draft in drafts
+    ]

@@ -1,0 +1,68 @@
+"""Articles whose page is to be read before the prefilter sees them, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from schemas.articles import Link
+from store.clean import clean_text, to_json
+from store.statements import execute
+
+_HOLD = """
+UPDATE work SET stage = 'page'
+WHERE stage = 'prefilter' AND subject_id IN (
+    SELECT id FROM article
+    WHERE id = ANY(:article_ids) AND content_key = ANY(CAST(:content_keys AS text[]))
+) AND NOT EXISTS (
+    SELECT FROM work AS page WHERE page.stage = 'page' AND page.subject_id = work.subject_id
+)
+RETURNING subject_id
+"""
+
+_SAVE = """
+UPDATE article
+SET text = :text, links = coalesce(CAST(:links AS jsonb), links),
+    metadata = metadata || jsonb_build_object('body_from', CAST(:chosen AS text)),
+    notes = notes || CAST(:notes AS jsonb)
+WHERE id = :article_id
+"""
+
+
+def hold(
+    session: Session, article_ids: Collection[int], content_keys: Collection[str]
+) -> list[int]:
+    """Let articles that are new in this transaction wait for their page before the prefilter.
+
+    Of `article_ids`, those with one of the keys. Returns their ids, newest first.
+    """
+    if not article_ids or not content_keys:
+        return []
+    rows = execute(session, _HOLD, article_ids=list(article_ids), content_keys=list(content_keys))
+    return sorted(rows.scalars(), reverse=True)
+
+
+def save(
+    session: Session,
+    article_id: int,
+    *,
+    chosen: str,
+    text: str,
+    links: Sequence[Link] | None,
+    note: str | None,
+) -> None:
+    """Give an article the text that was chosen for it, and say where it came from."""
+    written: list[dict[str, Any]] | None = (
+        None if links is None else [link.model_dump() for link in links]
+    )
+    execute(
+        session,
+        _SAVE,
+        article_id=article_id,
+        chosen=chosen,
+        text=clean_text(text),
+        links=None if written is None else to_json(written),
+        notes=to_json([note] if note else []),
+    )

@@ -1,0 +1,68 @@
+"""Revisions: the article says the new text, the old one is kept, nothing is lost."""
+
+from __future__ import annotations
+
+from schemas.articles import ArticleDraft
+from store import articles, revisions
+from store.database import Database
+from tests.integration.store.rows import add_articles, make_draft, read
+
+
+def revise(database: Database, edits: dict[int, ArticleDraft]) -> list[int]:
+    with database.begin() as session:
+        return revisions.revise(session, edits)
+
+
+def test_edited_article_keeps_what_it_said_before(database: Database, source_id: int) -> None:
+    (article_id,) = add_articles(database, source_id, 1)
+    edit = make_draft(0, title="Corrected", text="21 dead, not 12.", content_key="f" * 32)
+    assert revise(database, {article_id: edit}) == [article_id]
+    now = read(database, "SELECT title, text, content_key, revision, url FROM article")
+    assert now == [("Corrected", "21 dead, not 12.", "f" * 32, 2, "https://example.org/0")]
+    before = read(database, "SELECT article_id, number, title, text FROM revision")
+    assert before == [(article_id, 1, "Title 0", "Text of article 0.")]
+
+
+def test_second_edit_is_the_third_version(database: Database, source_id: int) -> None:
+    (article_id,) = add_articles(database, source_id, 1)
+    for key in "ab":
+        revise(database, {article_id: make_draft(0, content_key=key * 32)})
+    assert read(database, "SELECT revision FROM article") == [(3,)]
+    assert read(database, "SELECT number FROM revision ORDER BY 1") == [(1,), (2,)]
+
+
+def test_edit_that_makes_two_articles_the_same_is_passed_over(
+    database: Database, source_id: int
+) -> None:
+    first, second = add_articles(database, source_id, 2)
+    same = make_draft(1)
+    assert revise(database, {first: same}) == []
+    both = make_draft(9)
+    assert revise(database, {first: both, second: both}) in ([first], [second])
+
+
+def test_versions_are_found_by_id_and_by_address_within_the_source(
+    database: Database, source_id: int
+) -> None:
+    first, second = add_articles(database, source_id, 2)
+    drafts = [make_draft(0, url=None), make_draft(1, external_id="other"), make_draft(7)]
+    with database.begin() as session:
+        found = revisions.find_versions(session, source_id, drafts)
+        elsewhere = revisions.find_versions(session, source_id + 1, drafts)
+    assert {version.article_id for version in found} == {first, second}
+    assert elsewhere == []
+
+
+def test_deleted_article_takes_its_revisions_along(database: Database, source_id: int) -> None:
+    (article_id,) = add_articles(database, source_id, 1)
+    revise(database, {article_id: make_draft(0, content_key="f" * 32)})
+    read(database, "DELETE FROM article RETURNING 1")
+    assert read(database, "SELECT * FROM revision") == []
+
+
+def test_inserting_knows_the_articles_new_key(database: Database, source_id: int) -> None:
+    (article_id,) = add_articles(database, source_id, 1)
+    edit = make_draft(0, content_key="f" * 32)
+    revise(database, {article_id: edit})
+    with database.begin() as session:
+        assert articles.insert_new(session, source_id, [edit]) == []

@@ -1,0 +1,95 @@
+"""Teasers: the page is read before the prefilter sees the article; whatever it is, it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from schemas.settings import Settings
+from store import hosts, sources, work
+from store.database import Database
+from tests.integration.workers.corpus import count
+from tests.nasty_web import ADDRESS, TEASER, asked, serve_nastily
+from workers.ingest import poll_source
+from workers.mill import Mill
+from workers.page import read_page
+from workers.queues import INGEST
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    update = {"allowed_hosts": (ADDRESS,), "full_text": True}
+    return settings.model_copy(update={"ingest": settings.ingest.model_copy(update=update)})
+
+
+@pytest.fixture
+def web() -> Iterator[str]:
+    with serve_nastily() as base_url:
+        yield base_url
+
+
+def poll(database: Database, location: str, **options: Any) -> list[int]:
+    """Poll a feed; returns the articles that wait for their page."""
+    with database.begin() as session:
+        source_id = sources.upsert(session, kind="feed", location=location, **options)
+        work.enqueue(session, INGEST, [source_id])
+    poll_source.run(source_id)
+    with database.begin() as session:
+        query = text("SELECT subject_id FROM work WHERE stage = 'page' ORDER BY subject_id")
+        return list(session.execute(query).scalars())
+
+
+def test_better_of_feed_and_page_is_kept_and_every_article_goes_on(
+    mill: Mill, database: Database, web: str
+) -> None:
+    for article_id in poll(database, f"{web}/teasers"):
+        read_page.run(article_id)
+    with database.begin() as session:
+        query = "SELECT title, metadata->>'body_from', text, notes->>-1 FROM article"
+        found = {row[0]: tuple(row[1:]) for row in session.execute(text(query))}
+    assert found["Ferry story"][0] == "page"
+    assert found["Ferry story"][1].startswith(TEASER)
+    assert "Pier number 39" in found["Ferry story"][1]
+    assert found["Ferry wall"][0::2] == ("feed", "its link leads to a paywall")
+    assert found["Ferry vanished"][0::2] == (
+        "feed",
+        "its page could not be fetched: the server answered 404 (Not Found)",
+    )
+    assert found["Ferry other"][0::2] == ("feed", "its page does not hold what the feed says")
+    assert count(database, "SELECT count(*) FROM work WHERE stage = 'prefilter'") == 4
+    assert count(database, "SELECT count(*) FROM work WHERE stage = 'page'") == 0
+
+
+def test_second_poll_asks_for_no_page_again(mill: Mill, database: Database, web: str) -> None:
+    for article_id in poll(database, f"{web}/teasers"):
+        read_page.run(article_id)
+    assert poll(database, f"{web}/teasers") == []
+    assert asked.count("story") == 1
+
+
+def test_source_may_ask_for_no_pages(mill: Mill, database: Database, web: str) -> None:
+    assert poll(database, f"{web}/teasers", settings={"full_text": False}) == []
+    assert count(database, "SELECT count(*) FROM work WHERE stage = 'prefilter'") == 4
+
+
+def test_page_of_a_host_in_use_comes_later(mill: Mill, database: Database, web: str) -> None:
+    article_id = poll(database, f"{web}/teasers")[0]
+    with database.begin() as session:
+        hosts.free(session, ADDRESS, pause=timedelta(hours=1))
+    read_page.run(article_id)
+    delayed = "SELECT count(*) FROM work WHERE stage = 'page' AND due_at > now() AND attempts = 0"
+    assert count(database, delayed) == 1
+
+
+def test_page_that_takes_too_long_costs_only_its_text(
+    mill: Mill, database: Database, web: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mill.helper, "ask", lambda *_, **__: None)
+    article_id = poll(database, f"{web}/teasers")[-1]
+    read_page.run(article_id)
+    noted = "SELECT count(*) FROM article WHERE notes->>-1 LIKE '%too much to be read in time'"
+    assert count(database, noted) == 1

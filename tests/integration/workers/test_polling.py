@@ -1,0 +1,195 @@
+"""A nasty web, polled by the real worker: each behaviour leaves the right state and reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from newsmill.services.launcher import Services
+from schemas.settings import Settings
+from store import hosts, sources
+from store.database import Database
+from tests.integration.workers.corpus import count
+from tests.integration.workers.crew import Crew
+from tests.nasty_web import ADDRESS, asked, serve_nastily
+from workers.ingest import poll_source
+from workers.mill import Mill
+from workers.queues import INGEST
+from workers.tick import sweep
+
+HOUR = timedelta(hours=1)
+NO_PUBLIC_ADDRESS = "is not an address of the public Internet"
+
+# path, state after one poll, articles, words of the reason or of a note
+BEHAVIOURS = [
+    ("good", "healthy", 3, ""),
+    ("missing", "failing", 0, "the server answered 404 (Not Found)"),
+    ("moved", "healthy", 3, ""),
+    ("gone", "retired", 0, "the server answered 410 (Gone)"),
+    ("busy", "failing", 0, "the server answered 429 (Too Many Requests)"),
+    ("broken", "failing", 0, "the server answered 500"),
+    ("page", "failing", 0, "this is an HTML page, not a feed"),
+    ("empty", "failing", 0, "the body is empty"),
+    ("charset", "healthy", 3, ""),
+    ("bomb", "healthy", 3, "its end was not read"),
+    ("home", "failing", 0, NO_PUBLIC_ADDRESS),
+    ("metadata", "failing", 0, NO_PUBLIC_ADDRESS),
+    ("circle", "failing", 0, "redirects"),
+    ("entities", "healthy", 3, ""),
+    ("loris", "failing", 0, "longer than 6 s in all"),
+    ("endless", "healthy", 500, "its end was not read"),
+]
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    patience = {"timeout_s": 6.0, "deadline_s": 6.0, "max_body_mb": 0.5}
+    ingest = settings.ingest.model_copy(update={"allowed_hosts": (ADDRESS,), **patience})
+    return settings.model_copy(update={"ingest": ingest})
+
+
+@pytest.fixture
+def web() -> Iterator[str]:
+    with serve_nastily() as base_url:
+        yield base_url
+
+
+def add(database: Database, location: str, interval: timedelta | None = HOUR) -> int:
+    with database.begin() as session:
+        return sources.upsert(session, kind="feed", location=location, interval=interval)
+
+
+def read(database: Database, columns: str, source_id: int) -> tuple[Any, ...]:
+    with database.begin() as session:
+        query = text(f"SELECT {columns} FROM source WHERE id = :id")
+        return tuple(session.execute(query, {"id": source_id}).one())
+
+
+def poll(database: Database, source_id: int) -> None:
+    """Let the source be due now, and poll it."""
+    with database.begin() as session:
+        session.execute(text("UPDATE source SET next_due_at = now()"))
+    sweep.run()
+    poll_source.run(source_id)
+
+
+def test_real_worker_notes_every_behaviour_with_its_reason(
+    settings: Settings, services: Services, database: Database, web: str
+) -> None:
+    crew = Crew(settings, services, database, stages=(INGEST,))
+    added = {path: add(database, f"{web}/{path}") for path, *_ in BEHAVIOURS}
+    added["tls"] = add(database, web.replace("http:", "https:") + "/good")
+    crew.start()
+    try:
+        polled = f"SELECT count(*) = {len(added)} FROM source WHERE last_polled_at IS NOT NULL"
+        crew.run_until(lambda: count(database, polled), timeout_s=90)
+    finally:
+        crew.stop()
+    for path, state, articles, words in BEHAVIOURS:
+        found, error, notes = read(database, "state, last_error, notes", added[path])
+        told = f"{error} {notes}"
+        assert (path, found) == (path, state), told
+        assert words in told, (path, told)
+        kept = f"SELECT count(*) FROM article WHERE source_id = {added[path]}"
+        assert (path, count(database, kept)) == (path, articles)
+    assert read(database, "state", added["tls"]) == ("failing",)
+    assert count(database, "SELECT count(*) FROM work WHERE stage = 'ingest'") == 0
+    assert count(database, "SELECT count(*) FROM article WHERE title LIKE 'Names:%root%'") == 0
+    assert count(database, "SELECT count(*) FROM article WHERE title = 'Über Öl'") == 3
+    assert read(database, "location, name", added["moved"]) == (f"{web}/arrived", "Feed arrived")
+    waits = "next_due_at - now() BETWEEN interval '119 min' AND interval '133 min'"
+    assert read(database, waits, added["busy"]) == (True,)
+    assert read(database, "paused, next_due_at", added["gone"]) == (True, None)
+
+
+def test_second_poll_asks_whether_the_feed_changed_and_waits_longer(
+    mill: Mill, database: Database, web: str
+) -> None:
+    source_id = add(database, f"{web}/good")
+    poll(database, source_id)
+    first, last_item_at = read(database, "rhythm, last_item_at", source_id)
+    poll(database, source_id)
+    second, unchanged = read(database, "rhythm, last_item_at", source_id)
+    assert asked == ["good", "good"]
+    assert count(database, "SELECT count(*) FROM article") == 3
+    assert second >= first
+    assert unchanged == last_item_at
+
+
+def test_feed_that_moves_to_a_known_one_is_retired_with_the_reason(
+    mill: Mill, database: Database, web: str
+) -> None:
+    known, moving = add(database, f"{web}/good"), add(database, f"{web}/rejoined")
+    poll(database, moving)
+    state, error = read(database, "state, last_error", moving)
+    assert (state, error) == ("retired", f"it has moved to {web}/good, which is source {known}")
+
+
+def test_edited_entry_is_a_revision_and_is_screened_anew(
+    mill: Mill, database: Database, web: str
+) -> None:
+    source_id = add(database, f"{web}/edited")
+    for _ in range(2):
+        poll(database, source_id)
+        with database.begin() as session:
+            session.execute(text("DELETE FROM work WHERE stage = 'prefilter'"))
+    poll(database, source_id)
+    assert count(database, "SELECT count(*) FROM article") == 3
+    assert count(database, "SELECT max(revision) FROM article") == 3
+    assert count(database, "SELECT count(*) FROM article WHERE text LIKE '%3 people%'") == 1
+    assert count(database, "SELECT count(*) FROM revision") == 2
+    assert count(database, "SELECT count(*) FROM work WHERE stage = 'prefilter'") == 1
+
+
+def test_failures_in_a_row_are_counted_and_waited_for_longer(
+    mill: Mill, database: Database, web: str
+) -> None:
+    source_id = add(database, f"{web}/missing")
+    waits = []
+    for _ in range(3):
+        poll(database, source_id)
+        (wait,) = read(database, "next_due_at - last_polled_at", source_id)
+        waits.append(wait)
+    assert read(database, "failures", source_id) == (3,)
+    assert waits[0] < waits[1] < waits[2]
+
+
+def test_host_in_use_is_left_alone_and_the_poll_comes_later(
+    mill: Mill, database: Database, web: str
+) -> None:
+    source_id = add(database, f"{web}/good")
+    with database.begin() as session:
+        assert hosts.claim(session, ADDRESS, hold=HOUR) is None
+    poll(database, source_id)
+    assert asked == []
+    delayed = "SELECT attempts FROM work WHERE state = 'waiting' AND due_at > now()"
+    assert count(database, delayed) == 0
+    with database.begin() as session:
+        hosts.free(session, ADDRESS, pause=timedelta(0))
+        session.execute(text("UPDATE work SET due_at = now()"))
+    poll_source.run(source_id)
+    assert asked == ["good"]
+
+
+def test_host_is_free_again_after_a_poll_that_fails(
+    mill: Mill, database: Database, web: str
+) -> None:
+    poll(database, add(database, f"{web}/missing"))
+    poll(database, add(database, f"{web}/good"))
+    assert asked == ["missing", "good"]
+
+
+def test_feed_that_is_read_once_and_cannot_be_is_a_dead_letter(
+    mill: Mill, database: Database, web: str
+) -> None:
+    source_id = add(database, f"{web}/missing", interval=None)
+    with database.begin() as session:
+        from store import work
+
+        work.enqueue(session, INGEST, [source_id])
+    poll_source.run(source_id)
+    assert count(database, "SELECT count(*) FROM work WHERE state = 'dead'") == 1

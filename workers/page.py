@@ -1,0 +1,73 @@
+"""The task of the queue `page`: read the page of an article of which the feed gave a teaser."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from ingest.pages import Teaser, read_page as fetch_page
+from store import articles, pages, work
+from store.articles import StoredArticle
+from store.work import Claim
+from workers.app import app
+from workers.attempts import attempt, take
+from workers.journal import count, phase
+from workers.mill import Mill, get_mill
+from workers.queues import PAGE, PREFILTER, TASKS
+from workers.sending import send
+from workers.visits import await_host, free_host, let_go, name_host, take_host
+
+
+@app.task(name=TASKS[PAGE])
+def read_page(article_id: int) -> None:
+    """Keep the better of the feed's text and the page's, then let the article be screened."""
+    mill = get_mill()
+    claims = next(take(mill, PAGE, [article_id], limit=1), [])
+    with attempt(mill, claims):
+        if not claims:
+            return
+        article, wait = _open(mill, article_id)
+        if wait is not None:
+            with mill.database.begin() as session:
+                work.release(session, claims, delay=wait)
+            count(postponed=1)
+            return
+        _read(mill, article_id, article, claims)
+        send(mill.settings, {PREFILTER: [article_id]})
+
+
+def _open(mill: Mill, article_id: int) -> tuple[StoredArticle | None, timedelta | None]:
+    """Load the article and take its host; the time to wait if another has it."""
+    with mill.database.begin() as session:
+        article = next(iter(articles.load(session, [article_id])), None)
+        host = name_host(article.url or "") if article else None
+        wait = take_host(mill, session, host)
+    return article, await_host(mill, host, wait)
+
+
+def _read(mill: Mill, article_id: int, article: StoredArticle | None, claims: list[Claim]) -> None:
+    """Read the page, with no transaction open, and store what was chosen."""
+    best, host = None, None
+    if article is not None and article.url is not None:
+        host = name_host(article.url)
+        try:
+            with phase("fetch"):
+                teaser = Teaser(article.title, article.text, article.url)
+                best = fetch_page(teaser, mill.http, mill.extractor)
+        except BaseException:
+            let_go(mill, host)
+            raise
+    with phase("store"), mill.database.begin() as session:
+        if best is not None:
+            pages.save(
+                session,
+                article_id,
+                chosen=best.chosen,
+                text=best.text,
+                links=best.links,
+                note=best.note,
+            )
+            count(**{f"from_{best.chosen}": 1})
+        if article is not None:
+            work.enqueue(session, PREFILTER, [article_id], again=True)
+        work.finish(session, claims)
+        free_host(mill, session, host)

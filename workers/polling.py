@@ -1,0 +1,190 @@
+"""One poll of one source: take its host, read it, store what is new, note how it went.
+
+What is wrong with a source is a fact about the source, noted in its row with the time of the next
+try; only a source that is read once, when somebody asks, becomes a dead letter for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import cast
+
+import structlog
+from sqlalchemy.orm import Session
+
+from ingest.batches import Batch, SourceState
+from ingest.reading_sources import FeedFacts, read_source
+from ingest.revisions import Plan, sort_drafts
+from ingest.scheduling import Pace, Yield, decide_after_failure, decide_after_success
+from ingest.sources import SourceKind, SourceSpec
+from ingest.teasers import is_teaser
+from schemas.errors import PermanentError, TransientError
+from store import articles, pages, revisions, sources, work
+from store.sources import StoredSource
+from store.work import Claim
+from workers.journal import count, phase
+from workers.mill import Mill
+from workers.queues import PAGE, PREFILTER
+from workers.sending import send
+from workers.visits import await_host, free_host, name_host, take_host
+
+log = structlog.get_logger(__name__)
+
+MAX_NOTES = 20
+"""Of one poll, kept with its source."""
+
+
+class Reading:
+    """A source being read. Its errors are kept apart from those of the database."""
+
+    def __init__(self, mill: Mill, source: StoredSource) -> None:
+        self._mill = mill
+        self._source = source
+        self.facts = FeedFacts()
+        self.notes: list[str] | None = None
+        """None: it was unchanged."""
+        self.error: TransientError | PermanentError | None = None
+
+    def batches(self) -> Iterator[Batch]:
+        """Give the batches as they are read, until the end or the source's error."""
+        try:
+            with phase("fetch"):
+                outcome = read_source(
+                    SourceSpec(cast(SourceKind, self._source.kind), self._source.location),
+                    SourceState(**self._source.cursor),
+                    now=datetime.now(UTC),
+                    client=self._mill.http,
+                    mail=self._mill.mail,
+                    parse=self._mill.feed_parser,
+                    batch_drafts=self._mill.settings.ingest.batch,
+                    split_newsletters=self._mill.settings.ingest.split_newsletters,
+                )
+            self.facts = outcome.facts
+            if outcome.is_modified:
+                self.notes = []
+            for batch in outcome.batches:
+                self._note(batch)
+                yield batch
+        except (TransientError, PermanentError) as error:
+            self.error = error
+
+    def _note(self, batch: Batch) -> None:
+        source_id = self._source.source_id
+        for item in batch.refused:
+            log.warning("item_refused", source_id=source_id, where=item.where, reason=item.reason)
+        if self.notes is not None:
+            self.notes += batch.notes
+            self.notes += [f"{item.where} was refused: {item.reason}" for item in batch.refused]
+            del self.notes[MAX_NOTES:]
+
+
+def open_source(mill: Mill, source_id: int) -> tuple[StoredSource, timedelta | None]:
+    """Load a source and take its host; the time to wait if another has it."""
+    with mill.database.begin() as session:
+        source = sources.load(session, source_id)
+        host = name_host(source.location)
+        wait = take_host(mill, session, host)
+    return source, await_host(mill, host, wait)
+
+
+def store_batch(mill: Mill, source: StoredSource, batch: Batch, claims: list[Claim]) -> int:
+    """Store a batch and how far it reaches in one transaction, then tell the prefilter.
+
+    An edited entry of a feed changes its article, which is then read anew. Returns how many
+    articles are new.
+    """
+    with phase("store"), mill.database.begin() as session:
+        plan, edited_ids = Plan(new=list(batch.drafts)), []
+        if source.kind == "feed":
+            versions = revisions.find_versions(session, source.source_id, batch.drafts)
+            plan = sort_drafts(batch.drafts, versions)
+            edited_ids = revisions.revise(session, plan.edits)
+            work.enqueue(session, PREFILTER, edited_ids, again=True)
+        new_ids = articles.insert_new(session, source.source_id, plan.new)
+        paged_ids = pages.hold(session, [*new_ids, *edited_ids], find_teasers(mill, source, batch))
+        sources.save_cursor(session, source.source_id, asdict(batch.state))
+        work.extend(session, claims, mill.settings.queue.lease)
+    known = len(batch.drafts) - len(new_ids) - len(edited_ids)
+    count(new=len(new_ids), known=known, refused=len(batch.refused))
+    if edited_ids:
+        count(edited=len(edited_ids))
+    waiting_ids = set(paged_ids)
+    ready_ids = [each for each in (*new_ids, *edited_ids) if each not in waiting_ids]
+    send(mill.settings, {PAGE: paged_ids, PREFILTER: ready_ids})
+    return len(new_ids)
+
+
+def find_teasers(mill: Mill, source: StoredSource, batch: Batch) -> list[str]:
+    """Give the content keys of the entries whose page is to be read."""
+    is_wanted = mill.settings.ingest.full_text and source.settings.get("full_text", True)
+    if source.kind != "feed" or not is_wanted:
+        return []
+    return [draft.content_key for draft in batch.drafts if is_teaser(draft.text, draft.url)]
+
+
+def close_source(
+    mill: Mill, source: StoredSource, reading: Reading, new_items: int, claims: list[Claim]
+) -> None:
+    """Note how the poll went and when the next one is due; the work is done either way."""
+    if reading.error and source.interval is None:
+        raise reading.error
+    with phase("store"), mill.database.begin() as session:
+        if reading.error:
+            _note_failure(mill, session, source, reading.error)
+        else:
+            _note_success(mill, session, source, reading, new_items)
+        work.finish(session, claims)
+        free_host(mill, session, name_host(source.location))
+
+
+def _note_success(
+    mill: Mill, session: Session, source: StoredSource, reading: Reading, new_items: int
+) -> None:
+    pace, now, facts = _pace(mill, source), datetime.now(UTC), reading.facts
+    found = Yield(new_items, facts.dates, facts.wish)
+    decision = decide_after_success(pace, found, now=now, seed=_seed(source, now))
+    sources.record_success(
+        session,
+        source.source_id,
+        next_in=None if source.interval is None else decision.delay,
+        rhythm=decision.rhythm,
+        has_news=new_items > 0,
+        notes=reading.notes,
+        title=facts.title,
+    )
+    if facts.moved_to:
+        other_id = sources.move(session, source.source_id, facts.moved_to)
+        if other_id is not None:
+            reason = f"it has moved to {facts.moved_to}, which is source {other_id}"
+            sources.retire(session, source.source_id, reason)
+        log.info("source_moved", source_id=source.source_id, other_id=other_id)
+
+
+def _note_failure(
+    mill: Mill, session: Session, source: StoredSource, error: TransientError | PermanentError
+) -> None:
+    seed = _seed(source, datetime.now(UTC))
+    decision = decide_after_failure(_pace(mill, source), error, source.failures + 1, seed=seed)
+    reason = error.message.removeprefix(f"{source.location}: ")
+    log.warning("poll_failed", source_id=source.source_id, reason=reason)
+    if decision.delay is None:
+        sources.retire(session, source.source_id, reason)
+    else:
+        sources.record_failure(session, source.source_id, reason, next_in=decision.delay)
+
+
+def _pace(mill: Mill, source: StoredSource) -> Pace:
+    ingest = mill.settings.ingest
+    return Pace(
+        interval=source.interval or ingest.poll_every,
+        floor=ingest.poll_floor,
+        ceiling=ingest.poll_ceiling,
+        rhythm=source.rhythm,
+        is_adapted=source.kind == "feed" and source.settings.get("adapted", True),
+    )
+
+
+def _seed(source: StoredSource, now: datetime) -> str:
+    return f"{source.source_id}:{now.isoformat()}"
