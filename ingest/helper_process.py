@@ -13,6 +13,8 @@ import json
 import resource
 import signal
 import sys
+from collections.abc import Callable
+from typing import Any
 
 from ingest.extraction import answer_page
 from ingest.feed_parsing import answer_feed
@@ -21,7 +23,7 @@ from ingest.markup import read_html
 MEMORY_BYTES = 1_500_000_000
 """Of address space; pages of 5 MB need a few hundred MB."""
 WARM_UP = "<html><body><article><p>Ready.</p></article></body></html>"
-TASKS = {"page": answer_page, "feed": answer_feed}
+TASKS: dict[str, Callable[..., dict[str, Any]]] = {"page": answer_page, "feed": answer_feed}
 
 
 def main() -> None:
