@@ -99,7 +99,8 @@ def test_real_worker_notes_every_behaviour_with_its_reason(
         assert words in told, (path, told)
         kept = f"SELECT count(*) FROM article WHERE source_id = {added[path]}"
         assert (path, count(database, kept)) == (path, articles)
-    assert read(database, "state", added["tls"]) == ("failing",)
+    state, error = read(database, "state, last_error", added["tls"])
+    assert (state, error.partition(":")[0]) == ("failing", "no secure connection")
     assert count(database, "SELECT count(*) FROM work WHERE stage = 'ingest'") == 0
     assert count(database, "SELECT count(*) FROM article WHERE title LIKE 'Names:%root%'") == 0
     assert count(database, "SELECT count(*) FROM article WHERE title = 'Über Öl'") == 3
