@@ -21,6 +21,8 @@ from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing.connection import Connection
 
+import psutil
+
 from bench.corpus import make_articles
 from bench.pipeline import read_cpu_s, temporary_home
 from bench.reports import Measure, report
@@ -40,6 +42,14 @@ GOAL_SECOND_SHARE = 0.05
 POLL_S = 0.05
 TIMEOUT_S = 900
 ETAG = '"bench"'
+
+
+@dataclass(frozen=True)
+class Web:
+    """The process that serves the feeds."""
+
+    port: int
+    process_id: int
 
 
 @dataclass(frozen=True)
@@ -65,7 +75,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with (
         temporary_home() as home,
-        serve_feeds(arguments.feeds, arguments.entries) as port,
+        serve_feeds(arguments.feeds, arguments.entries) as web,
         open_workplace(
             bench_settings(load_settings()).model_copy(
                 update={"home": home, "database_url": None, "redis_url": None}
@@ -73,10 +83,10 @@ def main() -> None:
         ) as place,
         ingest_worker(place) as crew,
     ):
-        poll_all(place, crew, [name_feed(arguments.feeds, port)])
-        feeds = [name_feed(number, port) for number in range(arguments.feeds)]
-        first = poll_all(place, crew, feeds)
-        second = poll_all(place, crew, feeds)
+        poll_all(place, crew, web, [name_feed(arguments.feeds, web.port)])
+        feeds = [name_feed(number, web.port) for number in range(arguments.feeds)]
+        first = poll_all(place, crew, web, feeds)
+        second = poll_all(place, crew, web, feeds)
     measures = list_measures(first, second, arguments.feeds)
     report("ingest", measures, {"feeds": arguments.feeds, "entries": arguments.entries})
 
@@ -128,19 +138,19 @@ def ingest_worker(place: Workplace) -> Iterator[Supervisor]:
         supervisor.stop()
 
 
-def poll_all(place: Workplace, crew: Supervisor, locations: list[str]) -> Round:
+def poll_all(place: Workplace, crew: Supervisor, web: Web, locations: list[str]) -> Round:
     """Let feeds be due now, and wait until all are polled."""
     configure(place.settings)
     with place.database.begin() as session:
         for location in locations:
             sources.upsert(session, kind="feed", location=location, interval=timedelta(hours=1))
         before = counts.count_totals(session).articles
-    cpu_before, began = read_cpu_s(crew), time.monotonic()
+    cpu_before, began = read_all_cpu_s(crew, web), time.monotonic()
     with place.database.begin() as session:
         due = sources.enqueue_due(session, limit=len(locations))
     send(place.settings, {INGEST: due})
     wait_until_polled(place)
-    seconds, cpu_after = time.monotonic() - began, read_cpu_s(crew)
+    seconds, cpu_after = time.monotonic() - began, read_all_cpu_s(crew, web)
     with place.database.begin() as session:
         articles = counts.count_totals(session).articles - before
         failed = execute(session, "SELECT count(*), min(last_error) FROM source WHERE failures > 0")
@@ -149,6 +159,13 @@ def poll_all(place: Workplace, crew: Supervisor, locations: list[str]) -> Round:
         raise TransientError(f"{failures} feeds could not be polled, one of them: {reason}")
     spent = {name: cpu_after[name] - cpu_before[name] for name in cpu_after}
     return Round(seconds, spent[INGEST], spent["servers"], articles)
+
+
+def read_all_cpu_s(crew: Supervisor, web: Web) -> dict[str, float]:
+    """CPU seconds so far of the worker and of the two servers, without the web server's."""
+    spent = read_cpu_s(crew)
+    times = psutil.Process(web.process_id).cpu_times()
+    return {**spent, "servers": spent["servers"] - times.user - times.system}
 
 
 def wait_until_polled(place: Workplace) -> None:
@@ -165,14 +182,15 @@ def wait_until_polled(place: Workplace) -> None:
 
 
 @contextmanager
-def serve_feeds(feeds: int, entries: int) -> Iterator[int]:
-    """Serve feeds from a process of its own; yields the port. One more feed is there to warm up."""
+def serve_feeds(feeds: int, entries: int) -> Iterator[Web]:
+    """Serve feeds from a process of its own. One more feed is there to warm up."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=run_server, args=(theirs, feeds + 1, entries), daemon=True)
     process.start()
     try:
-        yield ours.recv()
+        assert process.pid is not None
+        yield Web(ours.recv(), process.pid)
     finally:
         process.terminate()
         process.join()

@@ -23,7 +23,7 @@ from ingest.markup import read_html
 MEMORY_BYTES = 1_500_000_000
 """Of address space; pages of 5 MB need a few hundred MB."""
 WARM_UP = "<html><body><article><p>Ready.</p></article></body></html>"
-TASKS: dict[str, Callable[..., Any]] = {"page": answer_page, "feed": answer_feed}
+TASKS: dict[str, Callable[..., dict[str, Any]]] = {"page": answer_page, "feed": answer_feed}
 
 
 def main() -> None:

@@ -200,4 +200,6 @@ def _describe(error: httpx2.RequestError) -> str:
     told = str(error) or type(error).__name__
     if isinstance(error, httpx2.TimeoutException) and OVER_DEADLINE not in told:
         return "the server did not answer in time"
+    if told.startswith("[SSL"):
+        return "no secure connection: " + told.partition("] ")[2].partition(" (_ssl")[0]
     return told.partition("] ")[2] if told.startswith("[Errno ") else told

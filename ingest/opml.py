@@ -55,8 +55,9 @@ def write_opml(feeds: Iterable[OpmlFeed], title: str = "Newsmill") -> bytes:
     folders: dict[str, etree._Element] = {}
     for feed in feeds:
         parent = _find_folder(body, folders, feed.folder) if feed.folder else body
-        name = feed.name or feed.url
-        etree.SubElement(parent, "outline", type="rss", text=name, title=name, xmlUrl=feed.url)
+        # XML knows no control characters, and lxml refuses them.
+        url, name = one_line(feed.url), one_line(feed.name or feed.url)
+        etree.SubElement(parent, "outline", type="rss", text=name, title=name, xmlUrl=url)
     written: bytes = etree.tostring(root, xml_declaration=True, encoding="utf-8", pretty_print=True)
     return written
 
@@ -82,7 +83,7 @@ def _find_folder(
     body: etree._Element, folders: dict[str, etree._Element], path: str
 ) -> etree._Element:
     parent, so_far = body, ""
-    for name in path.split("/"):
+    for name in one_line(path).split("/"):
         so_far = f"{so_far}/{name}"
         if so_far not in folders:
             folders[so_far] = etree.SubElement(parent, "outline", text=name, title=name)

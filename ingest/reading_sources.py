@@ -14,6 +14,7 @@ from typing import Protocol
 
 from ingest.batches import BATCH_DRAFTS, Batch, Item, SourceState, cut_batches, place_items
 from ingest.corpora import read_corpus
+from ingest.discovery import find_feed_links
 from ingest.feeds import parse_feed
 from ingest.files import FileStatus, look_at, open_source
 from ingest.http import Fetched, NotModified, without_password
@@ -121,7 +122,10 @@ def _read_feed_url(
         facts = FeedFacts(wish=answer.fresh_for, moved_to=answer.moved_to)
         return PollOutcome(is_modified=False, batches=iter(()), facts=facts)
     feed = parse(answer.body, url=answer.url, now=now, content_type=answer.content_type)
-    _check_readable(feed, url)
+    if feed.is_unreadable:
+        links = find_feed_links(answer.body, answer.url)
+        hint = f"; it names the feed {links[0].url}" if links else ""
+        raise _unreadable(feed, url, hint)
     notes = (*feed.notes, CUT_NOTE) if answer.is_cut else feed.notes
     kept = SourceState(answer.etag, answer.last_modified)
     batch = Batch(feed.drafts, feed.refused, notes, kept)
@@ -143,15 +147,15 @@ def _read_feed_file(
         limit = f"{MAX_FEED_FILE_BYTES:,} bytes"
         raise PermanentError(f"{path}: the feed is larger than {limit}", path=str(path))
     feed = parse(body, url=path.as_uri(), now=now)
-    _check_readable(feed, str(path))
+    if feed.is_unreadable:
+        raise _unreadable(feed, str(path))
     yield Batch(feed.drafts, feed.refused, feed.notes, SourceState(last_modified=status.stamp))
 
 
-def _check_readable(feed: ParsedFeed, location: str) -> None:
-    """Raise for what is no feed: the source as a whole cannot be read, and keeps its state."""
-    if feed.is_unreadable:
-        shown = without_password(location)
-        raise PermanentError(f"{shown}: {feed.refused[0].reason}", location=shown)
+def _unreadable(feed: ParsedFeed, location: str, hint: str = "") -> PermanentError:
+    """Say why this is no feed: the source as a whole cannot be read, and keeps its state."""
+    shown = without_password(location)
+    return PermanentError(f"{shown}: {feed.refused[0].reason}{hint}", location=shown)
 
 
 def _read_items(

@@ -119,24 +119,33 @@ def enqueue_due(session: Session, *, limit: int = 100) -> list[int]:
 
 def load(session: Session, source_id: int) -> StoredSource:
     """Read one source; PermanentError when it is gone."""
-    source = session.get(Source, source_id)
-    if source is None:
+    found = load_all(session, [source_id])
+    if not found:
         raise PermanentError("the source does not exist any more", source_id=source_id)
-    return StoredSource(
-        source_id=source.id,
-        kind=source.kind,
-        location=source.location,
-        name=source.name,
-        settings=source.settings,
-        cursor=source.cursor,
-        last_polled_at=source.last_polled_at,
-        failures=source.failures,
-        last_error=source.last_error,
-        interval=source.interval,
-        rhythm=source.rhythm,
-        state=source.state,
-        paused=source.paused,
-    )
+    return found[0]
+
+
+def load_all(session: Session, source_ids: Sequence[int]) -> list[StoredSource]:
+    """Read sources, in the order of their ids; those that are gone are left out."""
+    query = select(Source).where(Source.id.in_(source_ids)).order_by(Source.id)
+    return [
+        StoredSource(
+            source_id=source.id,
+            kind=source.kind,
+            location=source.location,
+            name=source.name,
+            settings=source.settings,
+            cursor=source.cursor,
+            last_polled_at=source.last_polled_at,
+            failures=source.failures,
+            last_error=source.last_error,
+            interval=source.interval,
+            rhythm=source.rhythm,
+            state=source.state,
+            paused=source.paused,
+        )
+        for source in session.execute(query).scalars()
+    ]
 
 
 def save_cursor(session: Session, source_id: int, cursor: dict[str, Any]) -> None:
@@ -171,6 +180,39 @@ def record_success(
         is_unnamed = Source.name == Source.location
         changes["name"] = case((is_unnamed, clean_text(title)), else_=Source.name)
     _update(session, source_id, **changes)
+
+
+_UNCHANGED = """
+UPDATE source
+SET last_polled_at = now(), last_success_at = now(), failures = 0, last_error = NULL,
+    state = 'healthy', rhythm = given.rhythm,
+    next_due_at = coalesce(now() + given.next_in, source.next_due_at)
+FROM unnest(
+    CAST(:source_ids AS bigint[]), CAST(:next_ins AS interval[]), CAST(:rhythms AS interval[])
+) AS given (source_id, next_in, rhythm)
+WHERE source.id = given.source_id
+"""
+
+
+@dataclass(frozen=True)
+class Unchanged:
+    """A poll that went well and found nothing: see `record_success`."""
+
+    source_id: int
+    next_in: timedelta | None
+    rhythm: timedelta | None
+
+
+def record_unchanged(session: Session, polls: Sequence[Unchanged]) -> None:
+    """Note polls that found nothing, all in one statement: most polls do."""
+    if polls:
+        execute(
+            session,
+            _UNCHANGED,
+            source_ids=[poll.source_id for poll in polls],
+            next_ins=[poll.next_in for poll in polls],
+            rhythms=[poll.rhythm for poll in polls],
+        )
 
 
 def record_failure(

@@ -14,7 +14,7 @@ from workers.journal import count, phase
 from workers.mill import Mill, get_mill
 from workers.queues import PAGE, PREFILTER, TASKS
 from workers.sending import send
-from workers.visits import await_host, free_host, let_go, name_host, take_host
+from workers.visits import await_hosts, free_hosts, let_go, name_host, take_hosts
 
 
 @app.task(name=TASKS[PAGE])
@@ -25,30 +25,36 @@ def read_page(article_id: int) -> None:
     with attempt(mill, claims):
         if not claims:
             return
-        article, wait = _open(mill, article_id)
+        article, host, wait = _open(mill, article_id)
         if wait is not None:
             with mill.database.begin() as session:
                 work.release(session, claims, delay=wait)
             count(postponed=1)
             return
-        _read(mill, article_id, article, claims)
+        _read(mill, article_id, article, host, claims)
         send(mill.settings, {PREFILTER: [article_id]})
 
 
-def _open(mill: Mill, article_id: int) -> tuple[StoredArticle | None, timedelta | None]:
+def _open(mill: Mill, article_id: int) -> tuple[StoredArticle | None, list[str], timedelta | None]:
     """Load the article and take its host; the time to wait if another has it."""
     with mill.database.begin() as session:
         article = next(iter(articles.load(session, [article_id])), None)
         host = name_host(article.url or "") if article else None
-        wait = take_host(mill, session, host)
-    return article, await_host(mill, host, wait)
+        names = [host] if host else []
+        waits = take_hosts(mill, session, names)
+    return article, names, next(iter(await_hosts(mill, waits).values()), None)
 
 
-def _read(mill: Mill, article_id: int, article: StoredArticle | None, claims: list[Claim]) -> None:
+def _read(
+    mill: Mill,
+    article_id: int,
+    article: StoredArticle | None,
+    host: list[str],
+    claims: list[Claim],
+) -> None:
     """Read the page, with no transaction open, and store what was chosen."""
-    best, host = None, None
+    best = None
     if article is not None and article.url is not None:
-        host = name_host(article.url)
         try:
             with phase("fetch"):
                 teaser = Teaser(article.title, article.text, article.url)
@@ -70,4 +76,4 @@ def _read(mill: Mill, article_id: int, article: StoredArticle | None, claims: li
         if article is not None:
             work.enqueue(session, PREFILTER, [article_id], again=True)
         work.finish(session, claims)
-        free_host(mill, session, host)
+        free_hosts(mill, session, host)

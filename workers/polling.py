@@ -1,4 +1,4 @@
-"""One poll of one source: take its host, read it, store what is new, note how it went.
+"""One poll of one source: read it, store what is new, note how it went.
 
 What is wrong with a source is a fact about the source, noted in its row with the time of the next
 try; only a source that is read once, when somebody asks, becomes a dead letter for it.
@@ -6,9 +6,9 @@ try; only a source that is read once, when somebody asks, becomes a dead letter 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import cast
 
 import structlog
@@ -17,18 +17,24 @@ from sqlalchemy.orm import Session
 from ingest.batches import Batch, SourceState
 from ingest.reading_sources import FeedFacts, read_source
 from ingest.revisions import Plan, sort_drafts
-from ingest.scheduling import Pace, Yield, decide_after_failure, decide_after_success
+from ingest.scheduling import (
+    NextPoll,
+    Pace,
+    Yield,
+    decide_after_failure,
+    decide_after_success,
+)
 from ingest.sources import SourceKind, SourceSpec
 from ingest.teasers import is_teaser
 from schemas.errors import PermanentError, TransientError
 from store import articles, pages, revisions, sources, work
-from store.sources import StoredSource
+from store.sources import StoredSource, Unchanged
 from store.work import Claim
 from workers.journal import count, phase
 from workers.mill import Mill
 from workers.queues import PAGE, PREFILTER
 from workers.sending import send
-from workers.visits import await_host, free_host, name_host, take_host
+from workers.slices import Slice
 
 log = structlog.get_logger(__name__)
 
@@ -80,13 +86,53 @@ class Reading:
             del self.notes[MAX_NOTES:]
 
 
-def open_source(mill: Mill, source_id: int) -> tuple[StoredSource, timedelta | None]:
-    """Load a source and take its host; the time to wait if another has it."""
-    with mill.database.begin() as session:
-        source = sources.load(session, source_id)
-        host = name_host(source.location)
-        wait = take_host(mill, session, host)
-    return source, await_host(mill, host, wait)
+@dataclass(frozen=True)
+class Poll:
+    """A source that was read, and is to be noted."""
+
+    source: StoredSource
+    claim: Claim
+    reading: Reading
+    new_items: int
+    is_partial: bool = False
+    """Its time was up: the next message goes on from where this one has stopped."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether there is nothing to note but the time of the next poll."""
+        reading = self.reading
+        return not (reading.error or reading.facts.moved_to) and reading.notes is None
+
+
+def read_and_store(mill: Mill, source: StoredSource, claim: Claim) -> Poll:
+    """Read a source and store what is new in it, batch by batch.
+
+    Raises the error of a source that is read once: nobody will come back to it.
+    """
+    within = Slice(mill.settings.queue.task_time_limit / 2)
+    reading, new_items = Reading(mill, source), 0
+    for batch in reading.batches():
+        new_items += store_batch(mill, source, batch, [claim])
+        if within.is_over:
+            return Poll(source, claim, reading, new_items, is_partial=True)
+    if reading.error and source.interval is None:
+        raise reading.error
+    return Poll(source, claim, reading, new_items)
+
+
+def note_polls(mill: Mill, session: Session, polls: Sequence[Poll]) -> None:
+    """Note how polls went and when the next ones are due."""
+    plain = []
+    for poll in polls:
+        if poll.is_plain:
+            decision = _decide(mill, poll)
+            next_in = None if poll.source.interval is None else decision.delay
+            plain.append(Unchanged(poll.source.source_id, next_in, decision.rhythm))
+        elif poll.reading.error:
+            _note_failure(mill, session, poll.source, poll.reading.error)
+        else:
+            _note_success(mill, session, poll)
+    sources.record_unchanged(session, plain)
 
 
 def store_batch(mill: Mill, source: StoredSource, batch: Batch, claims: list[Claim]) -> int:
@@ -124,34 +170,22 @@ def find_teasers(mill: Mill, source: StoredSource, batch: Batch) -> list[str]:
     return [draft.content_key for draft in batch.drafts if is_teaser(draft.text, draft.url)]
 
 
-def close_source(
-    mill: Mill, source: StoredSource, reading: Reading, new_items: int, claims: list[Claim]
-) -> None:
-    """Note how the poll went and when the next one is due; the work is done either way."""
-    if reading.error and source.interval is None:
-        raise reading.error
-    with phase("store"), mill.database.begin() as session:
-        if reading.error:
-            _note_failure(mill, session, source, reading.error)
-        else:
-            _note_success(mill, session, source, reading, new_items)
-        work.finish(session, claims)
-        free_host(mill, session, name_host(source.location))
+def _decide(mill: Mill, poll: Poll) -> NextPoll:
+    now, facts = datetime.now(UTC), poll.reading.facts
+    found = Yield(poll.new_items, facts.dates, facts.wish)
+    seed = _seed(poll.source, now)
+    return decide_after_success(_pace(mill, poll.source), found, now=now, seed=seed)
 
 
-def _note_success(
-    mill: Mill, session: Session, source: StoredSource, reading: Reading, new_items: int
-) -> None:
-    pace, now, facts = _pace(mill, source), datetime.now(UTC), reading.facts
-    found = Yield(new_items, facts.dates, facts.wish)
-    decision = decide_after_success(pace, found, now=now, seed=_seed(source, now))
+def _note_success(mill: Mill, session: Session, poll: Poll) -> None:
+    source, facts, decision = poll.source, poll.reading.facts, _decide(mill, poll)
     sources.record_success(
         session,
         source.source_id,
         next_in=None if source.interval is None else decision.delay,
         rhythm=decision.rhythm,
-        has_news=new_items > 0,
-        notes=reading.notes,
+        has_news=poll.new_items > 0,
+        notes=poll.reading.notes,
         title=facts.title,
     )
     if facts.moved_to:

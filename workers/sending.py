@@ -21,13 +21,19 @@ log = structlog.get_logger(__name__)
 PORTION = 100
 """Ids to a message: enough to make its cost negligible, few enough for several workers to share."""
 
+SOURCES = 20
+"""Sources to a message: what stands around their polls is shared, see `workers/rounds.py`."""
+
 
 def send(settings: Settings, messages: Mapping[str, Sequence[int]]) -> bool:
     """Send ids to the queues of their stages; False when Redis could not be reached.
 
     Then the rows wait for the sweep, which sends again what nobody has claimed.
     """
-    planned = ((stage, [arguments]) for stage, arguments in plan_messages(settings, messages))
+    planned = (
+        (stage, ids if stage == INGEST and isinstance(ids, list) else [ids])
+        for stage, ids in plan_messages(settings, messages)
+    )
     return _publish(settings, planned)
 
 
@@ -52,12 +58,12 @@ def _publish(settings: Settings, messages: Iterable[tuple[str, list[Any]]]) -> b
 def plan_messages(
     settings: Settings, messages: Mapping[str, Sequence[int]]
 ) -> Iterator[tuple[str, int | list[int]]]:
-    """Cut ids into the arguments of messages: one source or page, or a portion of the others."""
+    """Cut ids into the arguments of messages: one page, or a portion of the others."""
     for stage in WORK:
         subject_ids = list(messages.get(stage, ()))
-        if stage in (INGEST, PAGE):
+        if stage == PAGE:
             yield from ((stage, subject_id) for subject_id in subject_ids)
             continue
-        size = settings.prefilter.batch if stage == PREFILTER else PORTION
+        size = {PREFILTER: settings.prefilter.batch, INGEST: SOURCES}.get(stage, PORTION)
         for start in range(0, len(subject_ids), size):
             yield stage, subject_ids[start : start + size]

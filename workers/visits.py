@@ -6,6 +6,7 @@ So no host has two requests at a time from this mill, nor one right after the ot
 from __future__ import annotations
 
 import time
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -27,36 +28,35 @@ def name_host(location: str) -> str | None:
     return (urlsplit(location).hostname or "").rstrip(".") or None
 
 
-def take_host(mill: Mill, session: Session, host: str | None) -> timedelta | None:
-    """Take a host for the longest that a fetch may take; None when it is ours.
+def take_hosts(mill: Mill, session: Session, names: Collection[str]) -> dict[str, timedelta]:
+    """Take hosts for the longest that a fetch may take.
 
-    Else the time after which to ask again.
+    Returns those that are not ours, each with the time after which to ask again.
     """
-    if host is None:
-        return None
     hold = timedelta(seconds=mill.settings.ingest.deadline_s) + HOLD_MARGIN
-    return hosts.claim(session, host, hold=hold)
+    return hosts.claim(session, names, hold=hold)
 
 
-def await_host(mill: Mill, host: str | None, wait: timedelta | None) -> timedelta | None:
-    """Wait for a host that is only left in peace for a moment; None when it is ours now."""
-    if wait is None:
-        return None
-    if wait <= mill.settings.ingest.host_delay:
-        time.sleep(wait.total_seconds())
+def await_hosts(mill: Mill, waits: Mapping[str, timedelta]) -> dict[str, timedelta]:
+    """Wait for hosts that are only left in peace for a moment, and take those too."""
+    pause = mill.settings.ingest.host_delay
+    resting = [name for name, wait in waits.items() if wait <= pause]
+    if not resting:
+        return {name: max(wait, RETRY_HOST) for name, wait in waits.items()}
+    time.sleep(max(waits[name] for name in resting).total_seconds())
+    with mill.database.begin() as session:
+        still = take_hosts(mill, session, resting)
+    busy = {name: wait for name, wait in waits.items() if name not in resting}
+    return {name: max(wait, RETRY_HOST) for name, wait in (busy | still).items()}
+
+
+def free_hosts(mill: Mill, session: Session, names: Collection[str]) -> None:
+    """Give hosts back, to be left in peace for a moment."""
+    hosts.free(session, names, pause=mill.settings.ingest.host_delay)
+
+
+def let_go(mill: Mill, names: Collection[str]) -> None:
+    """Give hosts back in a transaction of their own."""
+    if names:
         with mill.database.begin() as session:
-            wait = take_host(mill, session, host)
-    return None if wait is None else max(wait, RETRY_HOST)
-
-
-def free_host(mill: Mill, session: Session, host: str | None) -> None:
-    """Give a host back, to be left in peace for a moment."""
-    if host is not None:
-        hosts.free(session, host, pause=mill.settings.ingest.host_delay)
-
-
-def let_go(mill: Mill, host: str | None) -> None:
-    """Give a host back in a transaction of its own."""
-    if host is not None:
-        with mill.database.begin() as session:
-            free_host(mill, session, host)
+            free_hosts(mill, session, names)

@@ -79,7 +79,7 @@ def test_source_may_ask_for_no_pages(mill: Mill, database: Database, web: str) -
 def test_page_of_a_host_in_use_comes_later(mill: Mill, database: Database, web: str) -> None:
     article_id = poll(database, f"{web}/teasers")[0]
     with database.begin() as session:
-        hosts.free(session, ADDRESS, pause=timedelta(hours=1))
+        hosts.free(session, [ADDRESS], pause=timedelta(hours=1))
     read_page.run(article_id)
     delayed = "SELECT count(*) FROM work WHERE stage = 'page' AND due_at > now() AND attempts = 0"
     assert count(database, delayed) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,11 +12,12 @@ from sqlalchemy import text
 
 from newsmill.services.launcher import Services
 from schemas.settings import Settings
-from store import hosts, sources
+from store import hosts, sources, work
 from store.database import Database
-from tests.integration.workers.corpus import count
+from tests.integration.workers.corpus import count, write_corpus
 from tests.integration.workers.crew import Crew
 from tests.nasty_web import ADDRESS, asked, serve_nastily
+from workers import rounds
 from workers.ingest import poll_source
 from workers.mill import Mill
 from workers.queues import INGEST
@@ -49,7 +51,8 @@ BEHAVIOURS = [
 def settings(settings: Settings) -> Settings:
     patience = {"timeout_s": 6.0, "deadline_s": 6.0, "max_body_mb": 0.5}
     ingest = settings.ingest.model_copy(update={"allowed_hosts": (ADDRESS,), **patience})
-    return settings.model_copy(update={"ingest": ingest})
+    queue = settings.queue.model_copy(update={"lease": timedelta(minutes=2)})
+    return settings.model_copy(update={"ingest": ingest, "queue": queue})
 
 
 @pytest.fixture
@@ -96,7 +99,8 @@ def test_real_worker_notes_every_behaviour_with_its_reason(
         assert words in told, (path, told)
         kept = f"SELECT count(*) FROM article WHERE source_id = {added[path]}"
         assert (path, count(database, kept)) == (path, articles)
-    assert read(database, "state", added["tls"]) == ("failing",)
+    state, error = read(database, "state, last_error", added["tls"])
+    assert (state, error.partition(":")[0]) == ("failing", "no secure connection")
     assert count(database, "SELECT count(*) FROM work WHERE stage = 'ingest'") == 0
     assert count(database, "SELECT count(*) FROM article WHERE title LIKE 'Names:%root%'") == 0
     assert count(database, "SELECT count(*) FROM article WHERE title = 'Über Öl'") == 3
@@ -163,16 +167,48 @@ def test_host_in_use_is_left_alone_and_the_poll_comes_later(
 ) -> None:
     source_id = add(database, f"{web}/good")
     with database.begin() as session:
-        assert hosts.claim(session, ADDRESS, hold=HOUR) is None
+        assert hosts.claim(session, [ADDRESS], hold=HOUR) == {}
     poll(database, source_id)
     assert asked == []
     delayed = "SELECT attempts FROM work WHERE state = 'waiting' AND due_at > now()"
     assert count(database, delayed) == 0
     with database.begin() as session:
-        hosts.free(session, ADDRESS, pause=timedelta(0))
+        hosts.free(session, [ADDRESS], pause=timedelta(0))
         session.execute(text("UPDATE work SET due_at = now()"))
     poll_source.run(source_id)
     assert asked == ["good"]
+
+
+def test_sources_of_one_message_are_polled_whatever_becomes_of_the_others(
+    mill: Mill, database: Database, web: str, tmp_path: Path
+) -> None:
+    corpus = write_corpus(tmp_path / "corpus.jsonl", 5)
+    added = [add(database, f"{web}/{path}") for path in ("good", "missing", "arrived")]
+    with database.begin() as session:
+        added.append(sources.upsert(session, kind="jsonl", location=str(corpus)))
+        work.enqueue(session, INGEST, added)
+    poll_source.run(*added, 999)
+    states = [read(database, "state", source_id)[0] for source_id in added]
+    assert states == ["healthy", "failing", "healthy", "new"]
+    assert count(database, "SELECT subject_id FROM work WHERE stage = 'ingest'") == added[-1]
+    poll_source.run(added[-1])
+    assert read(database, "state", added[-1]) == ("healthy",)
+
+
+def test_round_that_is_over_gives_the_rest_back(
+    mill: Mill, database: Database, web: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    added = [add(database, f"{web}/{path}") for path in ("good", "arrived", "charset")]
+    with database.begin() as session:
+        work.enqueue(session, INGEST, added)
+    monkeypatch.setattr(rounds, "LENGTH", timedelta(0))
+    poll_source.run(*added)
+    assert asked == ["good"]
+    waiting = (
+        "SELECT count(*) FROM work WHERE stage = 'ingest' AND attempts = 0 AND due_at <= now()"
+    )
+    assert count(database, waiting) == 2
+    assert count(database, "SELECT count(*) FROM host WHERE free_at < now() + interval '1 s'") == 1
 
 
 def test_host_is_free_again_after_a_poll_that_fails(
@@ -188,8 +224,6 @@ def test_feed_that_is_read_once_and_cannot_be_is_a_dead_letter(
 ) -> None:
     source_id = add(database, f"{web}/missing", interval=None)
     with database.begin() as session:
-        from store import work
-
         work.enqueue(session, INGEST, [source_id])
     poll_source.run(source_id)
     assert count(database, "SELECT count(*) FROM work WHERE state = 'dead'") == 1

@@ -5,16 +5,21 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 
 from hypothesis import given, settings, strategies as st
 
 from ingest.batches import Refused
 from ingest.corpora import read_corpus
+from ingest.discovery import find_feed_links
+from ingest.extraction import answer_page
 from ingest.feeds import parse_feed
 from ingest.mail import read_mail
 from ingest.mailboxes import read_mbox
 from ingest.markup import read_all_html, read_html
+from ingest.opml import read_opml, write_opml
 from schemas.articles import ArticleDraft
+from schemas.errors import ConfigError
 from tests.unit.ingest.golden import NOW, inputs
 
 
@@ -77,6 +82,29 @@ PIECES = (
 @given(st.lists(st.sampled_from(PIECES), max_size=60).map(b"".join))
 def test_any_nesting_of_parts_is_a_mail_or_a_reason(raw: bytes) -> None:
     assert_storable(read_mail(b"Subject: x\n" + raw, "any.eml", NOW))
+
+
+MARKUP_PIECES = [
+    *(b"<link rel=alternate type=text/xml href=", b"<base href=", b"//[", b"'", b">", b"<opml>"),
+    *(b"<outline xmlUrl='", b"' text='", b"'/>", b"</outline>", b"<!DOCTYPE a [", b"\xff", b"&#0;"),
+]
+MARKUP = st.lists(st.sampled_from(MARKUP_PIECES) | st.binary(max_size=8), max_size=25).map(b"".join)
+
+
+@settings(max_examples=100, deadline=None)
+@given(MARKUP)
+def test_any_bytes_name_feeds_or_none(body: bytes) -> None:
+    for link in find_feed_links(body, "https://a.example/"):
+        assert link.url.startswith(("http://", "https://"))
+    with suppress(ConfigError):
+        assert read_opml(write_opml(read_opml(body))) is not None
+
+
+@settings(max_examples=60, deadline=None)
+@given(MARKUP, st.none() | st.text(max_size=30))
+def test_any_bytes_are_a_page(body: bytes, content_type: str | None) -> None:
+    answer = answer_page(body, url="https://a.example/", content_type=content_type)
+    json.dumps(answer)
 
 
 JSON_VALUES = st.recursive(

@@ -64,7 +64,14 @@ def test_unchanged_feed_gives_nothing_the_second_time() -> None:
 
 @pytest.mark.parametrize(
     ("body", "reason"),
-    [(b"<html>gone</html>", "this is an HTML page, not a feed"), (b" ", "the body is empty")],
+    [
+        (b"<html>gone</html>", "this is an HTML page, not a feed$"),
+        (b" ", "the body is empty"),
+        (
+            b"<html><link rel=alternate type='application/rss+xml' href='/new.xml'></html>",
+            "not a feed; it names the feed https://feeds.example/new.xml",
+        ),
+    ],
 )
 def test_page_that_is_no_feed_fails_the_poll_with_the_reason(body: bytes, reason: str) -> None:
     with pytest.raises(PermanentError, match=reason):

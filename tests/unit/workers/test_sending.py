@@ -1,13 +1,18 @@
 from __future__ import annotations
 
 from schemas.settings import PrefilterSettings, Settings
-from workers.sending import PORTION, plan_messages
+from workers.sending import PORTION, SOURCES, plan_messages
 
 SETTINGS = Settings.model_construct(prefilter=PrefilterSettings(batch=3))
 
 
-def test_each_source_gets_a_message_of_its_own() -> None:
-    assert list(plan_messages(SETTINGS, {"ingest": [4, 2]})) == [("ingest", 4), ("ingest", 2)]
+def test_each_page_gets_a_message_of_its_own() -> None:
+    assert list(plan_messages(SETTINGS, {"page": [4, 2]})) == [("page", 4), ("page", 2)]
+
+
+def test_sources_travel_in_small_portions() -> None:
+    planned = list(plan_messages(SETTINGS, {"ingest": range(SOURCES + 1)}))
+    assert planned == [("ingest", list(range(SOURCES))), ("ingest", [SOURCES])]
 
 
 def test_articles_travel_in_portions_and_none_is_left_out() -> None:
