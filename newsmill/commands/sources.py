@@ -77,6 +77,7 @@ def add(
     ] = False,
 ) -> None:
     """Add feeds to be polled. Each is fetched first; of a web page its first feed is taken."""
+    from ingest.mail_accounts import MAIL_KINDS
     from ingest.sources import recognise_source
     from schemas.errors import ConfigError
     from schemas.settings import load_settings
@@ -87,6 +88,9 @@ def add(
     specs = [recognise_source(typed) for typed in locations]
     if any(spec.kind == "feed" and not spec.is_remote for spec in specs):
         raise ConfigError("files are read once, when they are named: newsmill ingest FILE")
+    for spec in specs:
+        if spec.kind in MAIL_KINDS:
+            raise ConfigError(f"a mail account needs a login: newsmill ingest '{spec.location}'")
     if not unchecked:
         specs = [_check(spec, settings) for spec in specs]
     with _workplace(settings) as place:

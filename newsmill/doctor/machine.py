@@ -25,8 +25,8 @@ LARGEST_SKEW = timedelta(seconds=5)
 REBUILD = "compile it on this machine: make clean install"
 
 
-def judge_features(machine: frozenset[str], compiled: frozenset[str]) -> Check:
-    """Compare what the processor can do with what llama.cpp was compiled for."""
+def judge_features(machine: frozenset[str], compiled: frozenset[str], kernels: str) -> Check:
+    """Compare what the processor can do with what llama.cpp and our kernels were compiled for."""
     known = compiled & frozenset(CPU_FLAGS.values())
     used = ", ".join(sorted(known)) or "no fast instructions"
     if not machine:
@@ -37,6 +37,13 @@ def judge_features(machine: frozenset[str], compiled: frozenset[str]) -> Check:
     if unused := machine - known:
         detail = f"llama.cpp leaves {_join(unused)} unused, which this processor has"
         return warn("processor", detail, REBUILD)
+    if kernels:
+        return ok(
+            "processor", f"llama.cpp uses {used}; our own kernels for 4-bit weights are in use"
+        )
+    if "AVX512_VNNI" in known:
+        detail = f"llama.cpp uses {used}, but not our own kernels for 4-bit weights"
+        return warn("processor", detail, f"unset GGML_CPU_FOUR_BIT, or {REBUILD}")
     return ok("processor", f"llama.cpp uses {used}")
 
 

@@ -7,6 +7,7 @@ pid file is read only to know where to send a signal, and only while the lock is
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import subprocess
@@ -25,6 +26,12 @@ PROGRAM_NAMES = ("postgres", "valkey", "redis")
 _left_running: list[subprocess.Popen[bytes]] = []
 """Servers that outlive the object that started them. The handles are kept because `subprocess`
 warns of a handle that is dropped while its process runs."""
+
+
+@atexit.register
+def _forget_left_running() -> None:
+    for child in _left_running:
+        child.returncode = 0  # The same warning at the very end, when nobody can wait any more.
 
 
 class ServerProcess:
