@@ -29,6 +29,8 @@ class ArticleDraft(BaseModel):
     """Plain text; paragraphs are parted by one blank line."""
     url: str | None = None
     """Canonical address; None where none identifies the article."""
+    address_key: str | None = None
+    """The address without what differs between its forms; None where there is no address."""
     content_key: str
     """32 hex digits over the normalised title and text."""
     published_at: datetime | None = None

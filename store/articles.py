@@ -1,6 +1,6 @@
 """Articles: kept once each, and read in the portions that a stage needs.
 
-Identity is decided by ingest; here it is only held: one row per content key and per address.
+Identity is decided by ingest; here it is only held: one row per content key and per address key.
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ class StoredArticle:
 
 _INSERT_NEW = """
 WITH added AS (
-    INSERT INTO article (source_id, external_id, title, text, url, content_key, published_at,
-                         author, language, links, metadata, notes)
-    SELECT :source_id, external_id, title, body, url, content_key, published_at,
+    INSERT INTO article (source_id, external_id, title, text, url, address_key, content_key,
+                         published_at, author, language, links, metadata, notes)
+    SELECT :source_id, external_id, title, body, url, address_key, content_key, published_at,
            author, language, CAST(links AS jsonb), CAST(details AS jsonb), CAST(notes AS jsonb)
     FROM unnest(
         CAST(:external_ids AS text[]), CAST(:titles AS text[]), CAST(:texts AS text[]),
-        CAST(:urls AS text[]), CAST(:content_keys AS text[]),
+        CAST(:urls AS text[]), CAST(:address_keys AS text[]), CAST(:content_keys AS text[]),
         CAST(:published_ats AS timestamptz[]), CAST(:authors AS text[]),
         CAST(:languages AS text[]), CAST(:links AS text[]), CAST(:details AS text[]),
         CAST(:notes AS text[])
-    ) WITH ORDINALITY AS draft (external_id, title, body, url, content_key, published_at,
-                                author, language, links, details, notes, place)
+    ) WITH ORDINALITY AS draft (external_id, title, body, url, address_key, content_key,
+                                published_at, author, language, links, details, notes, place)
     -- The newest gets the greatest id, for "newest first" goes by ids; feeds list it first.
     ORDER BY published_at ASC NULLS FIRST, place DESC
     ON CONFLICT DO NOTHING
@@ -66,7 +66,7 @@ RETURNING subject_id
 def insert_new(session: Session, source_id: int, drafts: Sequence[ArticleDraft]) -> list[int]:
     """Store the drafts that are new, with their work for the prefilter; returns their ids.
 
-    A draft is known when its content key or its address is, in the table or earlier in the
+    A draft is known when its content key or its address key is, in the table or earlier in the
     batch. Transactions that insert articles take turns: two unique keys cannot both be taken
     in one order, so that overlapping batches would else end in deadlocks. Keep what follows
     in the same transaction short.
@@ -85,6 +85,7 @@ def _to_columns(drafts: Sequence[ArticleDraft]) -> dict[str, list[Any]]:
         "titles": [clean_text(draft.title) for draft in drafts],
         "texts": [clean_text(draft.text) for draft in drafts],
         "urls": [_clean_url(draft.url) for draft in drafts],
+        "address_keys": [_clean_url(draft.address_key) for draft in drafts],
         "content_keys": [clean_text(draft.content_key) for draft in drafts],
         "published_ats": [_clean_moment(draft.published_at) for draft in drafts],
         "authors": [clean_optional(draft.author) for draft in drafts],
