@@ -11,13 +11,16 @@ from typing import Any
 
 from newsmill.workplace import Workplace
 from schemas.settings import Settings
-from store import counts
+from store import completions, counts
+from store.completions import Savings
 from workers.queues import STAGES
 
 PING_TIMEOUT_S = 1.0
 
 TOO_LONG = timedelta(minutes=15)
 """Age of waiting work from which on something is likely to be stuck."""
+
+NO_SAVINGS = Savings(0, 0.0)
 
 DURATIONS = ("oldest_waiting", "window")
 """Fields of the counts that hold a timedelta or None."""
@@ -38,6 +41,7 @@ class Report:
     """Whether a `newsmill up` runs in this home."""
     redis_error: str | None = None
     """Why the workers could not be asked."""
+    savings: Savings = NO_SAVINGS
 
     @property
     def waiting(self) -> int:
@@ -57,12 +61,14 @@ def read_report(place: Workplace, *, is_up: bool, with_workers: bool = True) -> 
         queues = {each.stage: each for each in counts.count_queues(session)}
         rates = counts.count_rates(session)
         errors = counts.list_errors(session)
+        savings = completions.count_savings(session)
     workers, redis_error = ping_workers(place.settings) if with_workers else (None, None)
     return Report(
         totals=totals,
         queues=tuple(queues.get(stage, _empty_queue(stage)) for stage in STAGES),
         rates=rates,
         errors=tuple(errors),
+        savings=savings,
         workers=workers,
         is_up=is_up,
         redis_error=redis_error,
@@ -118,6 +124,7 @@ def to_json(report: Report) -> dict[str, Any]:
         "totals": asdict(report.totals),
         "queues": [_plain(asdict(queue)) for queue in report.queues],
         "rates": _plain(asdict(report.rates)),
+        "saved": asdict(report.savings),
         "errors": [_plain(asdict(error)) for error in report.errors],
         "concerns": find_concerns(report),
     }

@@ -62,6 +62,10 @@ class IngestSettings(Group):
     """Largest body of a feed or page after decompression, in MB (10^6 bytes)."""
     batch: int = Attribute(default=500, ge=1, le=5000)
     """Articles saved in one transaction."""
+    stories: bool = True
+    """Whether articles that tell the same news are put together in stories."""
+    story_window: Duration = timedelta(days=3)
+    """Longest time between two tellings of one story; also how long signatures are kept."""
     user_agent: str = "Newsmill/0.1 (+https://example.org/contact)"
     """How feeds' operators see us; put a contact address in it."""
 
@@ -86,6 +90,8 @@ class InferenceSettings(Group):
     """Tokens of an article that the model reads; 0: what the build was trained with."""
     flash_attention: bool = True
     """Whether llama.cpp computes attention in tiles."""
+    read_once: bool = True
+    """Whether an article whose title and text were read before gets that answer, unread."""
     slice: Duration = timedelta(seconds=120)
     """Longest time for which one message keeps the worker claiming more articles."""
 

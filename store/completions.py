@@ -41,7 +41,8 @@ ON CONFLICT (article_id, lens, contract_version, build) DO UPDATE
 SET stream = excluded.stream, readings = excluded.readings,
     prompt_tokens = excluded.prompt_tokens, completion_tokens = excluded.completion_tokens,
     timings_ms = excluded.timings_ms, cpu_s = excluded.cpu_s,
-    prompt_hash = excluded.prompt_hash, left_out = excluded.left_out, created_at = now()
+    prompt_hash = excluded.prompt_hash, left_out = excluded.left_out, read_as_article_id = NULL,
+    created_at = now()
 RETURNING id
 """
 
@@ -76,6 +77,76 @@ def save(session: Session, completions: Iterable[tuple[int, Completion]]) -> lis
         left_out=[to_json(row.left_out) for row in rows],
     )
     return list(saved.scalars())
+
+
+_COPY = """
+INSERT INTO completion (article_id, lens, contract_version, build, stream, readings,
+                        prompt_tokens, completion_tokens, timings_ms, cpu_s, prompt_hash, left_out,
+                        read_as_article_id)
+SELECT DISTINCT ON (mine.article_id, read.lens)
+    mine.article_id, read.lens, read.contract_version, read.build, read.stream, read.readings,
+    0, 0, '{}', 0, read.prompt_hash, read.left_out, read.article_id
+FROM unnest(CAST(:article_ids AS bigint[]), CAST(:lenses AS text[]),
+            CAST(:contract_versions AS text[])) AS wanted (article_id, lens, contract_version)
+JOIN signature AS mine ON mine.article_id = wanted.article_id
+JOIN signature AS twin ON twin.text_key = mine.text_key AND twin.article_id <> mine.article_id
+JOIN completion AS read
+    ON read.article_id = twin.article_id AND read.lens = wanted.lens
+    AND read.contract_version = wanted.contract_version AND read.build = :build
+WHERE read.read_as_article_id IS NULL
+ORDER BY mine.article_id, read.lens, read.id
+ON CONFLICT (article_id, lens, contract_version, build) DO UPDATE
+SET stream = excluded.stream, readings = excluded.readings, prompt_tokens = 0,
+    completion_tokens = 0, timings_ms = '{}', cpu_s = 0, prompt_hash = excluded.prompt_hash,
+    left_out = excluded.left_out, read_as_article_id = excluded.read_as_article_id,
+    created_at = now()
+RETURNING id, article_id, lens
+"""
+
+
+def copy_from_twins(
+    session: Session, wanted: Collection[tuple[int, str, str]], build: str
+) -> dict[tuple[int, str], int]:
+    """Give articles the completions of others whose title and text agree, where the build has any.
+
+    `wanted` are article ids with lens and contract version. Returns the ids of the copies by
+    article and lens. A copy names the article that was read, and costs nothing.
+    """
+    if not wanted:
+        return {}
+    rows = execute(
+        session,
+        _COPY,
+        article_ids=[article_id for article_id, _, _ in wanted],
+        lenses=[lens for _, lens, _ in wanted],
+        contract_versions=[version for _, _, version in wanted],
+        build=build,
+    )
+    return {(article_id, lens): completion_id for completion_id, article_id, lens in rows}
+
+
+@dataclass(frozen=True)
+class Savings:
+    """What was not read again because the same text had been read before."""
+
+    completions: int
+    cpu_s: float
+    """What reading them would have cost, as the first reading did."""
+
+
+_SAVINGS = """
+SELECT count(*), coalesce(sum(read.cpu_s), 0)
+FROM completion AS copy
+LEFT JOIN completion AS read
+    ON (read.article_id, read.lens, read.contract_version, read.build)
+     = (copy.read_as_article_id, copy.lens, copy.contract_version, copy.build)
+WHERE copy.read_as_article_id IS NOT NULL
+"""
+
+
+def count_savings(session: Session) -> Savings:
+    """Count the completions that were copied instead of read."""
+    return Savings(*execute(session, _SAVINGS).one())
 
 
 def _dump_readings(completion: Completion) -> dict[str, object]:

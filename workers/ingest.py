@@ -17,6 +17,7 @@ from store.sources import StoredSource
 from store.work import Claim
 from workers.app import app
 from workers.attempts import attempt, give_back, take
+from workers.clustering import place_in_stories, sign_drafts
 from workers.journal import count, phase
 from workers.mill import Mill, get_mill
 from workers.queues import INGEST, PREFILTER, TASKS
@@ -42,7 +43,7 @@ def poll(mill: Mill, source_id: int, claims: list[Claim]) -> None:
     with mill.database.begin() as session:
         source = sources.load(session, source_id)
     for batch in _read(mill, source):
-        _store_batch(mill, source_id, batch, claims)
+        _store_batch(mill, source, batch, claims)
         if within.is_over:
             give_back(mill, claims)
             send(mill.settings, {INGEST: [source_id]})
@@ -64,16 +65,25 @@ def _read(mill: Mill, source: StoredSource) -> Iterator[Batch]:
     return outcome.batches
 
 
-def _store_batch(mill: Mill, source_id: int, batch: Batch, claims: list[Claim]) -> None:
+def _store_batch(mill: Mill, source: StoredSource, batch: Batch, claims: list[Claim]) -> None:
     """Store a batch and how far it reaches in one transaction, then tell the prefilter."""
+    source_id, ingest = source.source_id, mill.settings.ingest
     for item in batch.refused:
         log.warning("item_refused", source_id=source_id, where=item.where, reason=item.reason)
     for note in batch.notes:
         log.info("source_note", source_id=source_id, note=note)
+    with phase("sign"):
+        signed = sign_drafts(batch.drafts) if ingest.stories and has_stories(source) else {}
     with phase("store"), mill.database.begin() as session:
         article_ids = articles.insert_new(session, source_id, batch.drafts)
+        told = place_in_stories(session, article_ids, signed, ingest.story_window)
         sources.save_cursor(session, source_id, asdict(batch.state))
         work.extend(session, claims, mill.settings.queue.lease)
     count(new=len(article_ids), known=len(batch.drafts) - len(article_ids))
-    count(refused=len(batch.refused))
+    count(refused=len(batch.refused), told_again=told)
     send(mill.settings, {PREFILTER: article_ids})
+
+
+def has_stories(source: StoredSource) -> bool:
+    """Whether a source's articles are compared with others; its settings may say no."""
+    return bool(source.settings.get("stories", True))

@@ -23,6 +23,7 @@ from workers.journal import count, phase
 from workers.mill import Mill
 from workers.queues import INFERENCE, RECONSTRUCT
 from workers.sending import send
+from workers.sharing import Sharing
 from workers.slices import Slice
 
 T = TypeVar("T")
@@ -44,6 +45,7 @@ class Stretch:
         self._mill = mill
         self._slice = within
         self._in_flight: dict[Key, Claim] = {}
+        self._sharing = Sharing(mill)
         self._extended_at = time.monotonic()
         self.is_empty = True
         """Whether nothing was there to be claimed."""
@@ -73,12 +75,14 @@ class Stretch:
         rows = [(key[0], completion) for key, (_, completion) in zip(keys, done, strict=True)]
         with phase("store"), self._mill.database.begin() as session:
             completion_ids = completions.save(session, rows)
+            followers = self._sharing.copy_to_followers(session, keys)
+            completion_ids += followers.values()
             work.enqueue(session, RECONSTRUCT, completion_ids, again=True)
-            work.finish(session, [self._in_flight[key] for key in keys])
+            work.finish(session, [self._in_flight[key] for key in (*keys, *followers)])
             self._extend_leases(session)
-        for key in keys:
+        for key in (*keys, *followers):
             del self._in_flight[key]
-        count(completed=len(done))
+        count(completed=len(done), copied=len(followers))
         send(self._mill.settings, {RECONSTRUCT: completion_ids})
 
     def _open(self, batch: Sequence[Claim]) -> Iterator[Request]:
@@ -86,6 +90,9 @@ class Stretch:
         from inference.analyst import Request  # Only this worker is to load llama.cpp.
 
         self._in_flight |= {(claim.subject_id, claim.lens): claim for claim in batch}
+        for settled in self._sharing.settle(batch):
+            del self._in_flight[settled]
+        batch = [claim for claim in batch if (claim.subject_id, claim.lens) in self._in_flight]
         with phase("load"), self._mill.database.begin() as session:
             found = articles.load(session, [claim.subject_id for claim in batch])
         by_id = {article.article_id: article for article in found}
@@ -94,6 +101,8 @@ class Stretch:
             if article is None or lens is None:
                 missing = "article is gone" if article is None else "lens is not in use"
                 self.refuse((claim.subject_id, claim.lens), PermanentError(f"the {missing}"))
+                continue
+            if self._sharing.follows(claim.subject_id, claim.lens):
                 continue
             yield Request((claim.subject_id, claim.lens), article.title, article.text, lens)
 
