@@ -7,7 +7,7 @@ its articles, so that deciding twice changes nothing. Callers hold the lock of
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,12 +15,14 @@ from sqlalchemy.orm import Session
 
 from store.statements import execute
 
-_START = "INSERT INTO story (articles) VALUES (0) RETURNING id"
+_START = """
+INSERT INTO story (articles) SELECT 0 FROM generate_series(1, :number) RETURNING id
+"""
 
 _JOIN = """
-UPDATE article SET story_id = :story_id, story_similarity = given.similarity
-FROM unnest(CAST(:article_ids AS bigint[]), CAST(:similarities AS float[]))
-    AS given (article_id, similarity)
+UPDATE article SET story_id = given.story_id, story_similarity = given.similarity
+FROM unnest(CAST(:article_ids AS bigint[]), CAST(:story_ids AS bigint[]),
+            CAST(:similarities AS float[])) AS given (article_id, story_id, similarity)
 WHERE article.id = given.article_id
 """
 
@@ -44,21 +46,28 @@ WHERE story.id = counted.story_id
 """
 
 
-def start(session: Session, similarities: Mapping[int, float]) -> int:
-    """Make a story of articles; returns its id. Call `recount` when all is decided."""
-    story_id: int = execute(session, _START).scalar_one()
-    join(session, story_id, similarities)
-    return story_id
+@dataclass(frozen=True)
+class Membership:
+    """An article in a story, with its similarity to its nearest neighbour there."""
+
+    article_id: int
+    story_id: int
+    similarity: float
 
 
-def join(session: Session, story_id: int, similarities: Mapping[int, float]) -> None:
-    """Let articles join a story, each with its similarity to its nearest neighbour there."""
+def start(session: Session, number: int) -> list[int]:
+    """Make so many stories, to be joined and then recounted; returns their ids."""
+    return list(execute(session, _START, number=number).scalars())
+
+
+def join(session: Session, memberships: Sequence[Membership]) -> None:
+    """Let articles join stories."""
     execute(
         session,
         _JOIN,
-        story_id=story_id,
-        article_ids=list(similarities),
-        similarities=list(similarities.values()),
+        article_ids=[each.article_id for each in memberships],
+        story_ids=[each.story_id for each in memberships],
+        similarities=[each.similarity for each in memberships],
     )
 
 

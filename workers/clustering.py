@@ -22,6 +22,7 @@ from ingest.stories import (
 from schemas.articles import ArticleDraft
 from store import signatures, stories
 from store.signatures import ArticleSignature
+from store.stories import Membership
 
 
 def sign_drafts(drafts: Iterable[ArticleDraft]) -> dict[str, ArticleSignature]:
@@ -62,15 +63,25 @@ def place_in_stories(
     openings = {article_id: Opening(*parts) for article_id, parts in read.items()}
     pairs = part_templates(alike, openings)
     decisions = decide_stories(pairs, {each: found[each].story_id for each in openings})
-    stories.recount(session, [_carry_out(session, decision) for decision in decisions])
+    _carry_out(session, decisions)
     new = set(article_ids)
     return len({each for pair in pairs for each in pair[:2] if each in new})
 
 
-def _carry_out(session: Session, decision: JoinStory | StartStory) -> int:
-    if isinstance(decision, StartStory):
-        return stories.start(session, decision.similarities)
-    stories.join(session, decision.story_id, decision.similarities)
-    if decision.merged:
-        stories.merge(session, decision.story_id, decision.merged)
-    return decision.story_id
+def _carry_out(session: Session, decisions: Sequence[JoinStory | StartStory]) -> None:
+    """Write what was decided, with as few statements as there are kinds of it."""
+    if not decisions:
+        return
+    started = iter(stories.start(session, sum(isinstance(each, StartStory) for each in decisions)))
+    story_ids, memberships = [], []
+    for decision in decisions:
+        story_id = next(started) if isinstance(decision, StartStory) else decision.story_id
+        story_ids.append(story_id)
+        memberships += [
+            Membership(article_id, story_id, similarity)
+            for article_id, similarity in decision.similarities.items()
+        ]
+        if isinstance(decision, JoinStory) and decision.merged:
+            stories.merge(session, story_id, decision.merged)
+    stories.join(session, memberships)
+    stories.recount(session, story_ids)
