@@ -37,9 +37,10 @@ class ArticleDraft(BaseModel):
     """Aware, UTC."""
     author: str | None = None
     language: str | None = None
-    """ISO 639-1, as the source states it."""
+    """ISO 639-1, as the source states it; else as the text shows, with the detector's confidence
+    as `language_detected` in the metadata; None where neither says."""
     links: tuple[Link, ...] = ()
     metadata: dict[str, Any] = {}
-    """JSON values that only the source knows, e.g. a mail's subject and sender."""
+    """JSON values of this source's kind, e.g. a mail's subject and sender."""
     notes: tuple[str, ...] = ()
     """What was mended while parsing, one sentence each."""
