@@ -6,11 +6,11 @@ whoever stores a batch stores its state with it, so that an interrupted read goe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from ingest.batches import BATCH_DRAFTS, Batch, Item, SourceState, cut_batches
 from ingest.corpora import read_corpus
@@ -18,8 +18,17 @@ from ingest.feeds import parse_feed
 from ingest.files import FileStatus, look_at, open_source
 from ingest.http import Fetched, NotModified
 from ingest.mailboxes import read_mail_file, read_mail_folder, read_mbox
-from ingest.sources import SourceSpec
+from ingest.sources import SourceKind, SourceSpec
+from ingest.tabular import read_csv, read_parquet
 from schemas.errors import PermanentError
+
+READERS: dict[SourceKind, Callable[[BinaryIO, int, datetime], Iterator[Item]]] = {
+    "jsonl": read_corpus,
+    "csv": read_csv,
+    "parquet": read_parquet,
+    "mail": read_mbox,
+}
+"""Of files that are read item by item, from a position on."""
 
 MAX_FEED_FILE_BYTES = 20_000_000
 
@@ -105,6 +114,5 @@ def _read_items(spec: SourceSpec, path: Path, position: int, now: datetime) -> I
     if spec.kind == "mail" and path.suffix.lower() == ".eml":
         yield Item(read_mail_file(path, now), 0)
         return
-    read = read_corpus if spec.kind == "jsonl" else read_mbox
     with open_source(path) as stream:
-        yield from read(stream, position, now)
+        yield from READERS[spec.kind](stream, position, now)

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from schemas.errors import ConfigError
 
-SourceKind = Literal["feed", "jsonl", "mail"]
+SourceKind = Literal["feed", "jsonl", "csv", "parquet", "mail"]
 
 KIND_BY_SUFFIX: dict[str, SourceKind] = {
     ".xml": "feed",
@@ -21,6 +21,9 @@ KIND_BY_SUFFIX: dict[str, SourceKind] = {
     ".rdf": "feed",
     ".jsonl": "jsonl",
     ".jsonl.gz": "jsonl",
+    ".csv": "csv",
+    ".csv.gz": "csv",
+    ".parquet": "parquet",
     ".eml": "mail",
     ".mbox": "mail",
 }

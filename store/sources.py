@@ -5,6 +5,7 @@ Knows nothing about how a source is read; `cursor` and `settings` are ingest's o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -149,3 +150,17 @@ def record_failure(session: Session, source_id: int, error: str) -> None:
 
 def _update(session: Session, source_id: int, **changes: Any) -> None:
     session.execute(update(Source).where(Source.id == source_id).values(**changes))
+
+
+_PROGRESS = """
+SELECT source.id, coalesce(CAST(source.cursor ->> 'position' AS bigint), 0),
+    (SELECT count(*) FROM article WHERE article.source_id = source.id)
+FROM source
+WHERE source.id = ANY(:source_ids)
+"""
+
+
+def read_progress(session: Session, source_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
+    """Read how far sources are: the position that was reached, and the articles that are stored."""
+    rows = execute(session, _PROGRESS, source_ids=list(source_ids))
+    return {source_id: (position, articles) for source_id, position, articles in rows}

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import cast
 
 import structlog
 
-from ingest.batches import Batch, SourceState
+from ingest.batches import Batch, Refused, SourceState
+from ingest.languages import state_language
 from ingest.reading_sources import read_source
 from ingest.sources import SourceKind, SourceSpec
 from store import articles, sources, work
@@ -68,20 +69,25 @@ def _read(mill: Mill, source: StoredSource) -> Iterator[Batch]:
 def _store_batch(mill: Mill, source: StoredSource, batch: Batch, claims: list[Claim]) -> None:
     """Store a batch and how far it reaches in one transaction, then tell the prefilter."""
     source_id, ingest = source.source_id, mill.settings.ingest
-    for item in batch.refused:
-        log.warning("item_refused", source_id=source_id, where=item.where, reason=item.reason)
     for note in batch.notes:
         log.info("source_note", source_id=source_id, note=note)
     with phase("sign"):
-        signed = sign_drafts(batch.drafts) if ingest.stories and has_stories(source) else {}
+        drafts = [state_language(draft) for draft in batch.drafts]
+        signed = sign_drafts(drafts) if ingest.stories and has_stories(source) else {}
     with phase("store"), mill.database.begin() as session:
-        article_ids = articles.insert_new(session, source_id, batch.drafts)
+        article_ids = articles.insert_new(session, source_id, drafts)
         told = place_in_stories(session, article_ids, signed, ingest.story_window)
         sources.save_cursor(session, source_id, asdict(batch.state))
         work.extend(session, claims, mill.settings.queue.lease)
     count(new=len(article_ids), known=len(batch.drafts) - len(article_ids))
     count(refused=len(batch.refused), told_again=told)
+    (mill.on_refused or _log_refused)(source_id, batch.refused)
     send(mill.settings, {PREFILTER: article_ids})
+
+
+def _log_refused(source_id: int, refused: Sequence[Refused]) -> None:
+    for item in refused:
+        log.warning("item_refused", source_id=source_id, where=item.where, reason=item.reason)
 
 
 def has_stories(source: StoredSource) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from ingest.sources import SourceSpec
     from newsmill.workplace import Workplace
     from schemas.settings import Settings
+    from workers.mill import NoteRefused
 
 ASKED_FOR = 5
 """Priority of what a person waits for; what a tick enqueues has 0."""
@@ -26,22 +28,32 @@ def command(
         bool, typer.Option("--now", help="Poll here, without waiting for a running mill.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    refused: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="With --now: write refused items here, as JSONL."),
+    ] = None,
+    no_stories: Annotated[
+        bool, typer.Option("--no-stories", help="Compare these articles with no others.")
+    ] = False,
 ) -> None:
-    """Add sources (feeds, JSONL corpora, .eml, mbox, Maildir) and have them polled.
+    """Add sources (feeds, corpora in JSONL, CSV or Parquet, .eml, mbox, Maildir), have them polled.
 
     A URL is polled again and again while `newsmill up` runs; a file is read when it is named here.
+    Reading that was interrupted goes on where it stopped when the file is named again.
     """
     from ingest.sources import recognise_source
+    from newsmill.ingest_report import RefusedItems, show_progress
     from newsmill.workplace import is_up, open_workplace
     from schemas.settings import load_settings
 
     settings = load_settings()
     specs = [recognise_source(typed) for typed in sources]
     running = is_up(settings.home)
-    with open_workplace(settings) as place:
-        source_ids = _add(place, specs)
+    with open_workplace(settings) as place, RefusedItems(refused) as items:
+        source_ids = _add(place, specs, {"stories": False} if no_stories else {})
         if now and not running:
-            rows = _poll(place, source_ids)
+            with show_progress(place.database, dict(zip(source_ids, specs, strict=True))):
+                rows = _poll(place, source_ids, items.note)
         else:
             _send(place.settings, source_ids)
             rows = [{"source_id": source_id} for source_id in source_ids]
@@ -50,26 +62,27 @@ def command(
         for spec, row in zip(specs, rows, strict=True)
     ]
     _tell(rows, as_json, polled=now and not running, running=running)
+    items.tell(specs, source_ids)
     if any(row.get("error") for row in rows):
         raise typer.Exit(1)
 
 
-def _add(place: Workplace, specs: list[SourceSpec]) -> list[int]:
+def _add(place: Workplace, specs: list[SourceSpec], own: dict[str, Any]) -> list[int]:
     """Store the sources and the work to poll them, in one transaction."""
     from store import work
     from workers.queues import INGEST
 
     with place.database.begin() as session:
-        source_ids = [_upsert(session, spec, place.settings) for spec in specs]
+        source_ids = [_upsert(session, spec, place.settings, own) for spec in specs]
         work.enqueue(session, INGEST, source_ids, priority=ASKED_FOR, again=True)
     return source_ids
 
 
-def _upsert(session: Session, spec: SourceSpec, settings: Settings) -> int:
+def _upsert(session: Session, spec: SourceSpec, settings: Settings, own: dict[str, Any]) -> int:
     from store.sources import upsert
 
     interval = settings.ingest.poll_every if spec.is_remote else None
-    return upsert(session, kind=spec.kind, location=spec.location, interval=interval)
+    return upsert(session, kind=spec.kind, location=spec.location, interval=interval, settings=own)
 
 
 def _send(settings: Settings, source_ids: list[int]) -> None:
@@ -81,13 +94,13 @@ def _send(settings: Settings, source_ids: list[int]) -> None:
     send(settings, {INGEST: source_ids})
 
 
-def _poll(place: Workplace, source_ids: list[int]) -> list[dict[str, Any]]:
+def _poll(place: Workplace, source_ids: list[int], on_refused: NoteRefused) -> list[dict[str, Any]]:
     """Poll sources in this process, just as the worker does."""
     from workers.app import configure
     from workers.mill import Mill, use_mill
 
     configure(place.settings)
-    mill = Mill(place.settings)
+    mill = Mill(place.settings, on_refused)
     use_mill(mill)
     try:
         return [_poll_one(place, source_id) for source_id in source_ids]
