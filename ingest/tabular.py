@@ -105,7 +105,7 @@ def read_parquet(stream: BinaryIO, position: int, now: datetime) -> Iterator[Ite
     Raises PermanentError where pyarrow is not installed.
     """
     try:
-        import pyarrow  # noqa: PLC0415  # 150 MB that only readers of Parquet install.
+        import pyarrow  # noqa: PLC0415  # 170 MB that only readers of Parquet install.
         from pyarrow import parquet  # noqa: PLC0415
     except ImportError:
         raise PermanentError(

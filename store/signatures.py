@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 from store.statements import execute
 
 NEIGHBOURS_PER_KEY = 20
-"""Looked at for one key, newest first: whoever shares it is connected through these. Boilerplate
-that thousands share must not make every newcomer meet them all."""
+"""Older articles looked at for one key, newest first: the others are connected through these.
+Boilerplate that thousands share must not make every newcomer meet them all."""
 
 
 @dataclass(frozen=True)
@@ -75,14 +75,13 @@ def save(
 
 
 _CANDIDATES = """
-SELECT DISTINCT
-    least(mine.article_id, other.article_id), greatest(mine.article_id, other.article_id)
+SELECT DISTINCT other.article_id, mine.article_id
 FROM (
     SELECT article_id, unnest(keys) AS key FROM signature WHERE article_id = ANY(:article_ids)
 ) AS mine
 CROSS JOIN LATERAL (
     SELECT article_id FROM band
-    WHERE band.key = mine.key AND band.article_id <> mine.article_id
+    WHERE band.key = mine.key AND band.article_id < mine.article_id
     ORDER BY band.article_id DESC
     LIMIT :limit
 ) AS other
@@ -91,7 +90,7 @@ ORDER BY 1, 2
 
 
 def find_candidates(session: Session, article_ids: Collection[int]) -> list[tuple[int, int]]:
-    """Give the pairs of articles that share a key, one of each pair being of these."""
+    """Give the pairs of articles that share a key: an older one, and one of these."""
     rows = execute(session, _CANDIDATES, article_ids=list(article_ids), limit=NEIGHBOURS_PER_KEY)
     return [(one, other) for one, other in rows]
 

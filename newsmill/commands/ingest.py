@@ -44,11 +44,14 @@ def command(
     from ingest.sources import recognise_source
     from newsmill.ingest_report import RefusedItems, show_progress
     from newsmill.workplace import is_up, open_workplace
+    from schemas.errors import ConfigError
     from schemas.settings import load_settings
 
     settings = load_settings()
     specs = [recognise_source(typed) for typed in sources]
     running = is_up(settings.home)
+    if refused and (running or not now):
+        raise ConfigError("--refused needs --now, and no running mill: its workers poll elsewhere")
     with open_workplace(settings) as place, RefusedItems(refused) as items:
         source_ids = _add(place, specs, {"stories": False} if no_stories else {})
         if now and not running:

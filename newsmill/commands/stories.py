@@ -32,9 +32,10 @@ def command(
         else:
             told = stories.list_articles(session, story_id)
     if story_id is None:
-        _print(listed, _row_of_story, ("story", "told by", "first told", "by", "title"), as_json)
+        headings = ("story", "articles", "sources", "first told", "title", "by")
+        _print(listed, _row_of_story, headings, as_json)
     elif told:
-        _print(told, _row_of_article, ("article", "told", "by", "alike", "title"), as_json)
+        _print(told, _row_of_article, ("article", "told", "alike", "title", "by"), as_json)
     else:
         raise ConfigError(f"there is no story {story_id}; see newsmill stories")
 
@@ -57,15 +58,15 @@ def _print(rows: list[Any], to_cells: Any, headings: tuple[str, ...], as_json: b
 
 
 def _row_of_story(story: ShownStory) -> tuple[str, ...]:
-    tellers = f"{story.articles} articles, {story.sources} sources"
-    told = _moment(story.told_at)
-    return str(story.story_id), tellers, told, story.source or "", (story.title or "")[:80]
+    numbers = (story.story_id, story.articles, story.sources)
+    title = (story.title or "")[:80]
+    return *map(str, numbers), _moment(story.told_at), title, story.source or ""
 
 
 def _row_of_article(article: StoryArticle) -> tuple[str, ...]:
     alike = "" if article.similarity is None else f"{article.similarity:.2f}"
     told = _moment(article.told_at)
-    return str(article.article_id), told, article.source, alike, article.title[:80]
+    return str(article.article_id), told, alike, article.title[:80], article.source
 
 
 def _moment(moment: datetime | None) -> str:

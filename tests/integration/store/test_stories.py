@@ -161,9 +161,9 @@ def test_boilerplate_shared_by_many_is_looked_at_a_few_at_a_time(
     database: Database, source_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(signatures, "NEIGHBOURS_PER_KEY", 2)
-    for number in range(6):
-        take_in(database, source_id, [tell(number)])
-    assert [len(group) for group in groups(database)] == [6]
+    take_in(database, source_id, [tell(number) for number in range(5)])
+    take_in(database, source_id, [tell(number) for number in range(5, 10)])
+    assert [len(group) for group in groups(database)] == [10]
 
 
 def test_completion_is_copied_to_articles_of_the_same_text_only(
