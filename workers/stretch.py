@@ -98,7 +98,7 @@ class Stretch:
             work.enqueue(session, RECONSTRUCT, completion_ids, again=True)
             claims = [self._in_flight[key] for key in (*keys, *copies)]
             work.finish(session, claims)
-            # Who knows better already, from more effort, is not in need of a copy.
+            # Who has an answer from more effort took no copy; it goes its own way.
             work.release(
                 session, [self._in_flight[each] for each in followers if each not in copies]
             )
@@ -123,12 +123,10 @@ class Stretch:
         """Turn claims into requests; what cannot be one is settled at once."""
         from inference.analyst import Request  # Only this worker is to load llama.cpp.
 
-        # While this waits for more to be asked for, the next claims' effort is not chosen yet.
-        effort = self._effort
         self._in_flight |= {(claim.subject_id, claim.lens): claim for claim in batch}
         with phase("load"), self._mill.database.begin() as session:
             found = articles.load(session, [claim.subject_id for claim in batch])
-        settled = self._sharing.settle(batch, found, effort)
+        settled = self._sharing.settle(batch, found, self._effort)
         self._note_done(settled)
         for claim in settled:
             del self._in_flight[claim.subject_id, claim.lens]
@@ -138,8 +136,8 @@ class Stretch:
             if article is None or lens is None:
                 missing = "article is gone" if article is None else "lens is not in use"
                 self.refuse(key, PermanentError(f"the {missing}"))
-            elif not self._sharing.follows(key, effort):
-                yield Request(key, article.title, article.text, lens, effort)
+            elif not self._sharing.follows(key, self._effort):
+                yield Request(key, article.title, article.text, lens, self._effort)
 
     def refuse(self, key: Key, error: Exception) -> None:
         """End the attempt at one article alone."""
