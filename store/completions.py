@@ -106,6 +106,13 @@ def save(
 
 
 _COPY = """
+WITH wanted AS (
+    SELECT article_id, lens, contract_version, text_key
+    FROM unnest(
+        CAST(:article_ids AS bigint[]), CAST(:lenses AS text[]),
+        CAST(:contract_versions AS text[]), CAST(:text_keys AS text[])
+    ) AS given (article_id, lens, contract_version, text_key)
+)
 INSERT INTO completion (article_id, lens, contract_version, build, stream, readings,
                         prompt_tokens, completion_tokens, timings_ms, cpu_s, prompt_hash, left_out,
                         effort, postponed, text_key, read_as_article_id)
@@ -113,13 +120,10 @@ SELECT DISTINCT ON (wanted.article_id, wanted.lens)
     wanted.article_id, read.lens, read.contract_version, read.build, read.stream, read.readings,
     0, 0, '{}', 0, read.prompt_hash, read.left_out, read.effort, read.postponed, read.text_key,
     read.article_id
-FROM unnest(
-    CAST(:article_ids AS bigint[]), CAST(:lenses AS text[]), CAST(:contract_versions AS text[]),
-    CAST(:text_keys AS text[])
-) AS wanted (article_id, lens, contract_version, text_key)
+FROM wanted
 JOIN completion AS read USING (text_key, lens, contract_version)
-WHERE read.build = :build AND read.article_id <> wanted.article_id
-    AND read.read_as_article_id IS NULL
+WHERE read.build = :build AND read.read_as_article_id IS NULL
+    AND (read.article_id, read.lens) NOT IN (SELECT article_id, lens FROM wanted)
     AND array_position(CAST(:order AS text[]), read.effort)
         <= array_position(CAST(:order AS text[]), CAST(:least AS text))
 ORDER BY wanted.article_id, wanted.lens, array_position(CAST(:order AS text[]), read.effort),
@@ -155,8 +159,8 @@ def copy_read(
     """Give articles the completions of others of the same text that the build has read.
 
     `least` is the lowest effort with which they may have been read; the best is taken, and an
-    article's own that is better stays. Returns the copies by article and lens. A copy names the
-    article that was read, and costs nothing.
+    article's own that is better stays. What is wanted anew is not copied from. Returns the copies
+    by article and lens. A copy names the article that was read, and costs nothing.
     """
     if not wanted:
         return {}

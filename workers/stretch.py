@@ -98,7 +98,7 @@ class Stretch:
             work.enqueue(session, RECONSTRUCT, completion_ids, again=True)
             claims = [self._in_flight[key] for key in (*keys, *copies)]
             work.finish(session, claims)
-            # Who has an answer from more effort took no copy; it goes its own way.
+            # Whoever took no copy, its own answer being from more effort, goes its own way.
             work.release(
                 session, [self._in_flight[each] for each in followers if each not in copies]
             )

@@ -59,6 +59,17 @@ def test_copy_that_is_read_after_all_is_a_copy_no_more(database: Database, sourc
         assert completions.count_savings(session).completions == 0
 
 
+def test_two_that_are_both_to_be_read_anew_do_not_copy_from_each_other(
+    database: Database, source_id: int
+) -> None:
+    article_ids = add_articles(database, source_id, 2)
+    for article_id in article_ids:
+        save(database, article_id, "same")
+    wanted = [Wanted(article_id, LENS, VERSION, "same") for article_id in article_ids]
+    with database.begin() as session:
+        assert completions.copy_read(session, wanted, "starter", least=Effort.GATE) == {}
+
+
 def test_best_of_several_readings_is_copied_with_its_effort(
     database: Database, source_id: int
 ) -> None:
