@@ -68,6 +68,11 @@ def read_record(line: bytes | None, number: int, now: datetime) -> ArticleDraft 
         return Refused(where, f"not JSON: {error}"[:200])
     if not isinstance(record, dict):
         return Refused(where, "not a JSON object")
+    return read_fields(record, where, now)
+
+
+def read_fields(record: dict[str, Any], where: str, now: datetime) -> ArticleDraft | Refused:
+    """Make a draft of a record's named fields, whatever it was written in."""
     return make_draft(_raw_item(record, where), now)
 
 

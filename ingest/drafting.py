@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from ingest.addresses import address_key, choose_address
 from ingest.batches import Refused
 from ingest.dates import mend_date
 from ingest.identity import canonical_url, content_key
@@ -58,7 +59,7 @@ def make_draft(raw: RawItem, now: datetime) -> ArticleDraft | Refused:
     published_at, note = mend_date(raw.published_at, now)
     if note:
         notes.append(note)
-    url = canonical_url(raw.url)
+    url = choose_address(canonical_url(raw.url), canonical_url(raw.body.declared_url))
     key = content_key(title, text, raw.url)
     # All parts were made here, so pydantic's validation (three times the cost) is left out.
     return ArticleDraft.model_construct(
@@ -66,6 +67,7 @@ def make_draft(raw: RawItem, now: datetime) -> ArticleDraft | Refused:
         title=title,
         text=text,
         url=url,
+        address_key=address_key(url),
         content_key=key,
         published_at=published_at,
         author=one_line(raw.author)[:MAX_NAME_CHARS] or None,

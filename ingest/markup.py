@@ -74,7 +74,8 @@ def _read(markup: str, base_url: str | None, *, find_article: bool) -> ReadText:
         article = _find_article(markup)
         text = article if len(article) > LEAST_SHARE * len(text) else text
     text, cut = clean_text(text)
-    return ReadText(text, tuple(_links(tree, base_url)), note or cut)
+    declared = _declared_url(tree, base_url) if find_article else None
+    return ReadText(text, tuple(_links(tree, base_url)), note or cut, declared)
 
 
 def _parse(markup: str) -> html.HtmlElement | None:
@@ -148,6 +149,15 @@ def _links(tree: html.HtmlElement, base_url: str | None) -> Iterator[Link]:
         yield Link(url=url, text=text[:MAX_LINK_TEXT_CHARS])
         if len(seen) == MAX_LINKS:
             return
+
+
+def _declared_url(tree: html.HtmlElement, base_url: str | None) -> str | None:
+    """Give the address that a page declares, by rel=canonical or else for those who share it."""
+    hrefs = [
+        *tree.xpath("//link[translate(@rel, 'CANOIL', 'canoil') = 'canonical']/@href"),
+        *tree.xpath("//meta[@property = 'og:url']/@content"),
+    ]
+    return next((url for href in hrefs if (url := _absolute(href, base_url))), None)
 
 
 def _absolute(href: str | None, base_url: str | None) -> str | None:

@@ -58,10 +58,14 @@ def note_length(entries: int) -> list[str]:
 
 def _part_shared_urls(drafts: list[ArticleDraft]) -> list[ArticleDraft]:
     """Take the address from entries that share one: it names a page of many articles."""
-    keys_by_url = Counter(url for url, _ in {(d.url, d.content_key) for d in drafts} if url)
+    articles = {(draft.address_key, draft.content_key) for draft in drafts}
+    uses = Counter(address_key for address_key, _ in articles if address_key)
     return [
-        draft.model_copy(update={"url": None, "notes": (*draft.notes, SHARED_URL_NOTE)})
-        if draft.url and keys_by_url[draft.url] > 1
-        else draft
+        _without_shared_url(draft) if uses[draft.address_key or ""] > 1 else draft
         for draft in drafts
     ]
+
+
+def _without_shared_url(draft: ArticleDraft) -> ArticleDraft:
+    notes = (*draft.notes, SHARED_URL_NOTE)
+    return draft.model_copy(update={"url": None, "address_key": None, "notes": notes})

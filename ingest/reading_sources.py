@@ -6,11 +6,11 @@ whoever stores a batch stores its state with it, so that an interrupted read goe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from ingest.batches import BATCH_DRAFTS, Batch, Item, SourceState, cut_batches, place_items
 from ingest.corpora import read_corpus
@@ -21,8 +21,17 @@ from ingest.http import Fetched, NotModified, without_password
 from ingest.mail_accounts import MAIL_KINDS, MailAccess, read_mail_account
 from ingest.mailboxes import read_mail_file, read_mail_folder, read_mbox
 from ingest.parsed_feeds import ParsedFeed
-from ingest.sources import SourceSpec
+from ingest.sources import SourceKind, SourceSpec
+from ingest.tabular import read_csv, read_parquet
 from schemas.errors import PermanentError
+
+READERS: dict[SourceKind, Callable[[BinaryIO, int, datetime], Iterator[Item]]] = {
+    "jsonl": read_corpus,
+    "csv": read_csv,
+    "parquet": read_parquet,
+    "mail": read_mbox,
+}
+"""Of files that are read item by item, from a position on."""
 
 MAX_FEED_FILE_BYTES = 20_000_000
 CUT_NOTE = "the feed is longer than NEWSMILL_INGEST__MAX_BODY_MB: its end was not read"
@@ -166,7 +175,7 @@ def _read_items(
         yield from place_items(outcomes, 0, 0)
         return
     with open_source(path) as stream:
-        if spec.kind == "jsonl":
-            yield from read_corpus(stream, position, now)
-        else:
+        if spec.kind == "mail":
             yield from read_mbox(stream, position, now, split_newsletters=split_newsletters)
+        else:
+            yield from READERS[spec.kind](stream, position, now)

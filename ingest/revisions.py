@@ -28,7 +28,7 @@ class Version(Protocol):
     @property
     def external_id(self) -> str: ...
     @property
-    def url(self) -> str | None: ...
+    def address_key(self) -> str | None: ...
     @property
     def title(self) -> str: ...
     @property
@@ -53,18 +53,18 @@ def sort_drafts(drafts: Sequence[ArticleDraft], versions: Iterable[Version]) -> 
     """Part the drafts of one batch into new articles and edits of old ones."""
     stored = list(versions)
     by_id = {version.external_id: version for version in stored}
-    by_url = {version.url: version for version in stored if version.url}
+    by_address = {each.address_key: each for each in stored if each.address_key}
     keys = {version.content_key for version in stored}
     # An id that several entries of one feed share identifies none of them.
     uses = Counter(draft.external_id for draft in drafts)
     plan = Plan()
     for draft in drafts:
         named = by_id.get(draft.external_id) if uses[draft.external_id] == 1 else None
-        version = named or (by_url.get(draft.url) if draft.url else None)
+        version = named or by_address.get(draft.address_key or "")
         if version is None or draft.content_key in keys:
             plan.new.append(draft)
         elif not _is_same(draft, version):
-            plan.new.append(_without_reused_url(draft, by_url.get(draft.url or "")))
+            plan.new.append(_without_reused_url(draft, by_address.get(draft.address_key or "")))
         elif version.revision >= MAX_REVISIONS or version.article_id in plan.edits:
             plan.known += 1
         else:
@@ -75,7 +75,7 @@ def sort_drafts(drafts: Sequence[ArticleDraft], versions: Iterable[Version]) -> 
 def _is_same(draft: ArticleDraft, version: Version) -> bool:
     """Tell an edit from another article under a reused id or address."""
     has_same_id = draft.external_id == version.external_id
-    if has_same_id and draft.url and draft.url == version.url:
+    if has_same_id and draft.address_key and draft.address_key == version.address_key:
         return True
     return measure_likeness(draft.title, version.title) >= LEAST_LIKENESS
 
@@ -89,4 +89,5 @@ def measure_likeness(one: str, other: str) -> float:
 def _without_reused_url(draft: ArticleDraft, holder: Version | None) -> ArticleDraft:
     if holder is None:
         return draft
-    return draft.model_copy(update={"url": None, "notes": (*draft.notes, REUSED_URL_NOTE)})
+    notes = (*draft.notes, REUSED_URL_NOTE)
+    return draft.model_copy(update={"url": None, "address_key": None, "notes": notes})

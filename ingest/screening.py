@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol
 
 from ingest.rule_index import RuleIndex
-from schemas.lens import Lens, Rule
+from schemas.lens import LANGUAGE_RULE, Lens, Rule
 from schemas.rules import compile_pattern, fold_text, trim_span, unicode_pattern
 
 SCREENED_CHARS = 2_000
@@ -47,6 +47,7 @@ class Decision:
     span: tuple[int, int] | None = None
     """Characters of `screened_text` that the deciding rule matched, end excluded."""
     matched_text: str | None = None
+    """What it matched; the article's language, if that decided."""
     audit: bool = False
     """Dropped, but drawn to go on, so that what the rules miss can be measured."""
 
@@ -101,14 +102,20 @@ class Screener:
     def screen(
         self, article: Screenable, lens_names: Collection[str] | None = None
     ) -> list[Decision]:
-        """Decide for every lens that reads the article's language (and is named, if any are)."""
+        """Decide for every lens (that is named, if any are).
+
+        A lens that names its languages drops an article in another by the rule `language`; that
+        drop is no rule's miss, so none is drawn as audit.
+        """
         text = screened_text(article.title, article.text, self._chars)
         encoded = text.encode()
         matches = self._match_rules(text, encoded)
         return [
             self._decide(lens, matches.get(place), encoded, article.content_key)
+            if reads_language(lens, article.language)
+            else _drop_language(lens, article.language)
             for place, lens in enumerate(self._lenses)
-            if _is_asked(lens, article.language, lens_names)
+            if lens_names is None or lens.name in lens_names
         ]
 
     def _match_rules(self, text: str, encoded: bytes) -> dict[int, _Match]:
@@ -146,7 +153,10 @@ def is_audited(content_key: str, lens_name: str, rate: float) -> bool:
     return int.from_bytes(digest) < rate * 2**64
 
 
-def _is_asked(lens: Lens, language: str | None, lens_names: Collection[str] | None) -> bool:
-    if lens_names is not None and lens.name not in lens_names:
-        return False
+def reads_language(lens: Lens, language: str | None) -> bool:
+    """Whether a lens reads a language; an unknown one may be any."""
     return lens.languages is None or language is None or language in lens.languages
+
+
+def _drop_language(lens: Lens, language: str | None) -> Decision:
+    return Decision(lens.name, lens.version, "drop", LANGUAGE_RULE, matched_text=language)

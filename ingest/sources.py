@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 from ingest.mail_locations import parse_gmail, parse_imap
 from schemas.errors import ConfigError
 
-SourceKind = Literal["feed", "jsonl", "mail", "imap", "gmail"]
+SourceKind = Literal["feed", "jsonl", "csv", "parquet", "mail", "imap", "gmail"]
 
 KIND_BY_SUFFIX: dict[str, SourceKind] = {
     ".xml": "feed",
@@ -22,6 +22,9 @@ KIND_BY_SUFFIX: dict[str, SourceKind] = {
     ".rdf": "feed",
     ".jsonl": "jsonl",
     ".jsonl.gz": "jsonl",
+    ".csv": "csv",
+    ".csv.gz": "csv",
+    ".parquet": "parquet",
     ".eml": "mail",
     ".mbox": "mail",
 }

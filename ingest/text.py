@@ -32,6 +32,8 @@ class ReadText:
     links: tuple[Link, ...] = ()
     note: str | None = None
     """Says what was cut, if anything."""
+    declared_url: str | None = None
+    """The address that a whole page says is its own."""
 
 
 def read_plain(text: str) -> ReadText:

@@ -17,7 +17,7 @@ import typer
 from schemas.errors import ConfigError, NewsmillError
 
 COMMANDS = (
-    *("up", "demo", "status", "sources", "ingest", "analyse", "reconstruct"),
+    *("up", "demo", "status", "sources", "ingest", "stories", "analyse", "reconstruct"),
     *("dead", "gmail", "lenses", "models", "tune", "prepare", "doctor"),
 )
 """In the order of the help. Each is a module of `newsmill.commands` with `command` or `app`."""

@@ -14,8 +14,9 @@ from newsmill.source_health import list_alerts
 from newsmill.workplace import Workplace
 from schemas.effort import Effort, Pace
 from schemas.settings import ObjectiveSettings, Settings
-from store import builds, counts, pace as paces, source_health
+from store import builds, completions, counts, pace as paces, source_health
 from store.builds import Live
+from store.completions import Savings
 from workers.queues import INFERENCE, STAGES, WORK
 
 PING_TIMEOUT_S = 1.0
@@ -25,6 +26,8 @@ TOO_LONG = timedelta(minutes=15)
 
 MAX_ALERTS = 5
 """Of sources that are named one by one."""
+
+NO_SAVINGS = Savings(0, 0.0)
 
 DURATIONS = ("oldest_waiting", "window")
 """Fields of the counts that hold a timedelta or None."""
@@ -56,6 +59,7 @@ class Report:
     """What is wrong with the logins of mail accounts, or soon will be."""
     source_alerts: tuple[str, ...] = ()
     """Sources that fail or are silent for too long, each in one line."""
+    savings: Savings = NO_SAVINGS
 
     @property
     def waiting(self) -> int:
@@ -88,12 +92,14 @@ def read_report(place: Workplace, *, is_up: bool, with_workers: bool = True) -> 
         live = builds.find_live(session)
         pace = paces.find(session, INFERENCE) if place.settings.objective.may_degrade else None
         listed = source_health.list_sources(session)
+        savings = completions.count_savings(session)
     workers, redis_error = ping_workers(place.settings) if with_workers else (None, None)
     return Report(
         totals=totals,
         queues=tuple(queues.get(stage, _empty_queue(stage)) for stage in WORK),
         rates=rates,
         errors=tuple(errors),
+        savings=savings,
         workers=workers,
         is_up=is_up,
         live=live,
@@ -182,6 +188,7 @@ def to_json(report: Report) -> dict[str, Any]:
             "since": report.pace.since.isoformat() if report.pace else None,
             "back_fill": report.back_fill,
         },
+        "saved": asdict(report.savings),
         "errors": [_plain(asdict(error)) for error in report.errors],
         "concerns": find_concerns(report),
     }

@@ -20,6 +20,8 @@ COLOURS = {"running": "green", "waiting": "yellow", "stopped": "dim"}
 def view_report(report: Report) -> RenderableType:
     """Show queues, totals, errors and what needs attention."""
     parts: list[RenderableType] = [_view_queues(report), _view_totals(report), _view_effort(report)]
+    if report.savings.completions:
+        parts.append(_view_savings(report))
     if report.errors:
         parts.append(_view_errors(report))
     parts += [f"[yellow]! {escape(concern)}[/yellow]" for concern in find_concerns(report)]
@@ -92,6 +94,12 @@ def _view_effort(report: Report) -> str:
     since = f"{report.pace.since:%H:%M %Z}"
     reason = escape(report.pace.reason)
     return f"[yellow]effort: {report.effort} since {since}[/yellow]{later}: {reason}"
+
+
+def _view_savings(report: Report) -> str:
+    saved = report.savings
+    age = format_age(timedelta(seconds=saved.cpu_s))
+    return f"{saved.completions} completions saved, {age} of CPU: the same text was read before"
 
 
 def _view_errors(report: Report) -> Table:

@@ -29,15 +29,18 @@ class ArticleDraft(BaseModel):
     """Plain text; paragraphs are parted by one blank line."""
     url: str | None = None
     """Canonical address; None where none identifies the article."""
+    address_key: str | None = None
+    """The address without what differs between its forms; None where there is no address."""
     content_key: str
     """32 hex digits over the normalised title and text."""
     published_at: datetime | None = None
     """Aware, UTC."""
     author: str | None = None
     language: str | None = None
-    """ISO 639-1, as the source states it."""
+    """ISO 639-1, as the source states it; else as the text shows, with the detector's confidence
+    as `language_detected` in the metadata; None where neither says."""
     links: tuple[Link, ...] = ()
     metadata: dict[str, Any] = {}
-    """JSON values that only the source knows, e.g. a mail's subject and sender."""
+    """JSON values of this source's kind, e.g. a mail's subject and sender."""
     notes: tuple[str, ...] = ()
     """What was mended while parsing, one sentence each."""

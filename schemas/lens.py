@@ -7,6 +7,7 @@ the reason.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -32,6 +33,9 @@ from schemas.scoring import Scoring
 
 LENS_FILE = "lens.yaml"
 _NAME = r"^[a-z][a-z0-9_]{0,39}$"
+_LANGUAGE_CODE = re.compile("[a-z]{2,3}")
+LANGUAGE_RULE = "language"
+"""Id of the rule that drops what a lens does not read; no lens may name one of its own so."""
 _MAX_SHOWN_FAULTS = 5
 
 
@@ -81,6 +85,10 @@ class Prefilter(BaseModel):
     def _check_ids(self) -> Self:
         seen: set[str] = set()
         for place, rule in enumerate(self.rules):
+            if rule.id == LANGUAGE_RULE:
+                raise Fault(
+                    ("rules", place, "id"), f"the rule id {rule.id!r} is kept for `languages`"
+                )
             if rule.id in seen:
                 raise Fault(("rules", place, "id"), f"the rule id {rule.id!r} stands twice")
             seen.add(rule.id)
@@ -105,8 +113,9 @@ class Lens(BaseModel):
     version: int = Attribute(ge=1, le=100_000)
     title: str
     description: str = ""
-    languages: tuple[str, ...] | None = None
-    """ISO 639-1 codes of the languages it reads; None: all."""
+    languages: tuple[str, ...] | None = Attribute(default=None, min_length=1)
+    """ISO 639-1 codes of the languages it reads; None: all. Articles in others are dropped by the
+    rule `language`; one whose language is not known is read."""
     prefilter: Prefilter
     contract: Contract
     gate: Gate | None = None
@@ -118,6 +127,13 @@ class Lens(BaseModel):
     @classmethod
     def _list_is_contract(cls, value: Any) -> Any:
         return {"fields": value} if isinstance(value, list) else value
+
+    @model_validator(mode="after")
+    def _check_languages(self) -> Self:
+        for place, code in enumerate(self.languages or ()):
+            if not _LANGUAGE_CODE.fullmatch(code):
+                raise Fault(("languages", place), f"{code!r} is no language code such as en or nl")
+        return self
 
     @model_validator(mode="after")
     def _check_scoring(self) -> Self:

@@ -80,6 +80,10 @@ class IngestSettings(Group):
     """Whether the page is fetched where a feed gives only a teaser."""
     page_limit_s: float = Attribute(default=10.0, ge=1, le=120)
     """Longest time for finding the article in one page, in seconds."""
+    stories: bool = True
+    """Whether articles that tell the same news are put together in stories."""
+    story_window: Duration = timedelta(days=3)
+    """Longest time between two tellings of one story; also how long signatures are kept."""
     user_agent: str = "Newsmill/0.1 (+https://example.org/contact)"
     """How feeds' operators see us; put a contact address in it."""
     split_newsletters: bool = True
@@ -123,6 +127,8 @@ class InferenceSettings(Group):
     """Whether reading may stop after the lead, where the build was calibrated for a lens's gate."""
     gate_misses: float = Attribute(default=0.05, ge=0, le=1)
     """Largest share of wanted articles that a gate may stop: the upper 95 % bound of its misses."""
+    read_once: bool = True
+    """Whether an article whose title and text were read before gets that answer, unread."""
     slice: Duration = timedelta(seconds=120)
     """Longest time for which one message keeps the worker claiming more articles."""
 

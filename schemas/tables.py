@@ -18,6 +18,7 @@ from sqlalchemy import (
     Identity,
     Index,
     Interval,
+    LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
     SmallInteger,
@@ -120,8 +121,9 @@ class Article(Base):
     __tablename__ = "article"
     __table_args__ = (
         UniqueConstraint("content_key"),
-        UniqueConstraint("url"),
+        UniqueConstraint("address_key"),
         Index(None, "source_id", "external_id"),
+        Index(None, "story_id", postgresql_where=sql("story_id IS NOT NULL")),
         Index(None, "created_at", postgresql_using="brin"),
     )
 
@@ -134,14 +136,22 @@ class Article(Base):
     """Plain text; paragraphs are parted by one blank line."""
     url: Mapped[str | None]
     """Canonical address; null where none identifies the article."""
+    address_key: Mapped[str | None]
+    """The same for all forms of the address: http or https, mobile, AMP."""
     content_key: Mapped[str]
     """32 hex digits over the title and text that the source gave, normalised."""
     revision: Mapped[int] = mapped_column(server_default=sql("1"))
     """Counts the source's edits; what they replaced is in `revision`."""
+    story_id: Mapped[int | None] = mapped_column(
+        BigInteger, ForeignKey("story.id", ondelete="SET NULL")
+    )
+    """Null while no other article tells the same news."""
+    story_similarity: Mapped[float | None]
+    """To its nearest neighbour in the story, when it joined: 0 to 1."""
     published_at: Mapped[Moment | None]
     author: Mapped[str | None]
     language: Mapped[str | None]
-    """ISO 639-1, as the source states it."""
+    """ISO 639-1, as the source states it or, noted in `metadata`, as its text shows."""
     links: Mapped[JsonList]
     """`[{"url": …, "text": …}]`, in the order of the page."""
     details: Mapped[JsonObject] = mapped_column("metadata", JSONB, server_default=sql("'{}'"))
@@ -164,6 +174,53 @@ class Revision(Base):
     text: Mapped[str]
     content_key: Mapped[str]
     replaced_at: Mapped[Now]
+
+
+class Story(Base):
+    """Two or more articles that tell the same news."""
+
+    __tablename__ = "story"
+    __table_args__ = (Index(None, "last_seen_at"),)
+
+    id: Mapped[RowId]
+    first_article_id: Mapped[int | None] = mapped_column(
+        BigInteger, ForeignKey("article.id", ondelete="SET NULL", use_alter=True), index=True
+    )
+    """Who had it first: published first or, where that is not said, seen first."""
+    articles: Mapped[int]
+    """How many tell it; at least 2."""
+    first_seen_at: Mapped[Now]
+    last_seen_at: Mapped[Now]
+    """When the mill took in the first and the last of them."""
+
+
+class Signature(Base):
+    """By what an article is recognised as telling known news; kept for a window of days."""
+
+    __tablename__ = "signature"
+    __table_args__ = (Index(None, "created_at", postgresql_using="brin"),)
+
+    article_id: Mapped[ArticleId] = mapped_column(primary_key=True)
+    told_at: Mapped[Now]
+    """When it was published or, where that is not said, first seen."""
+    hashes: Mapped[bytes] = mapped_column(LargeBinary)
+    """MinHash of title and text."""
+    keys: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
+    """Of its rows in `band`."""
+    created_at: Mapped[Now]
+
+
+class Band(Base):
+    """One key of a signature: articles with alike wording have at least one in common.
+
+    No foreign key: its check would cost more than the row. Rows go with their signature.
+    """
+
+    __tablename__ = "band"
+    __table_args__ = (PrimaryKeyConstraint("key", "article_id"),)
+
+    key: Mapped[int] = mapped_column(BigInteger)
+    article_id: Mapped[int] = mapped_column(BigInteger)
 
 
 class Work(Base):
@@ -276,6 +333,8 @@ class Completion(Base):
     __table_args__ = (
         UniqueConstraint("article_id", "lens", "contract_version", "build"),
         CheckConstraint("effort IN ('full', 'short', 'closed', 'gate')", name="effort"),
+        Index(None, "read_as_article_id", postgresql_where=sql("read_as_article_id IS NOT NULL")),
+        Index(None, "text_key", postgresql_where=sql("read_as_article_id IS NULL")),
         Index(None, "created_at", postgresql_using="brin"),
     )
 
@@ -303,6 +362,12 @@ class Completion(Base):
     """How much of the article was read; below full effort, it is read in full later."""
     postponed: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=sql("'{}'"))
     """Of the fields left out, those that are read later."""
+    text_key: Mapped[str | None]
+    """32 hex digits over the title and text that were read, the same where they agree."""
+    read_as_article_id: Mapped[int | None] = mapped_column(
+        BigInteger, ForeignKey("article.id", ondelete="SET NULL")
+    )
+    """The article of the same title and text that was read instead; null: this one was read."""
     created_at: Mapped[Now]
 
 

@@ -22,20 +22,20 @@ class StoredVersion:
 
     article_id: int
     external_id: str
-    url: str | None
+    address_key: str | None
     title: str
     content_key: str
     revision: int
 
 
 _FIND = """
-SELECT id, external_id, url, title, content_key, revision
+SELECT id, external_id, address_key, title, content_key, revision
 FROM article
 WHERE source_id = :source_id AND external_id = ANY(CAST(:external_ids AS text[]))
 UNION
-SELECT id, external_id, url, title, content_key, revision
+SELECT id, external_id, address_key, title, content_key, revision
 FROM article
-WHERE source_id = :source_id AND url = ANY(CAST(:urls AS text[]))
+WHERE source_id = :source_id AND address_key = ANY(CAST(:address_keys AS text[]))
 """
 
 
@@ -48,7 +48,7 @@ def find_versions(
         _FIND,
         source_id=source_id,
         external_ids=[clean_text(draft.external_id) for draft in drafts],
-        urls=[clean_text(draft.url) for draft in drafts if draft.url],
+        address_keys=[clean_text(each.address_key) for each in drafts if each.address_key],
     )
     return [StoredVersion(*row) for row in rows]
 

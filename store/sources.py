@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from schemas.errors import PermanentError
-from schemas.tables import Source
+from schemas.tables import Article, Source
 from store.clean import clean_json, clean_text
 from store.statements import execute
 from store.work import enqueue
@@ -123,6 +123,12 @@ def load(session: Session, source_id: int) -> StoredSource:
     if not found:
         raise PermanentError("the source does not exist any more", source_id=source_id)
     return found[0]
+
+
+def load_of_article(session: Session, article_id: int) -> StoredSource | None:
+    """Read the source of an article; None when they are gone."""
+    source_ids = session.scalars(select(Article.source_id).where(Article.id == article_id)).all()
+    return next(iter(load_all(session, source_ids)), None)
 
 
 def load_all(session: Session, source_ids: Sequence[int]) -> list[StoredSource]:
@@ -301,3 +307,17 @@ def remove(session: Session, source_ids: Sequence[int]) -> None:
 
 def _update(session: Session, source_id: int, **changes: Any) -> None:
     session.execute(update(Source).where(Source.id == source_id).values(**changes))
+
+
+_PROGRESS = """
+SELECT source.id, coalesce(CAST(source.cursor ->> 'position' AS bigint), 0),
+    (SELECT count(*) FROM article WHERE article.source_id = source.id)
+FROM source
+WHERE source.id = ANY(:source_ids)
+"""
+
+
+def read_progress(session: Session, source_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
+    """Read how far sources are: the position that was reached, and the articles that are stored."""
+    rows = execute(session, _PROGRESS, source_ids=list(source_ids))
+    return {source_id: (position, articles) for source_id, position, articles in rows}

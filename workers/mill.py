@@ -6,6 +6,7 @@ nor llama.cpp's threads survive one, and a worker holds only what its own queue 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from store.database import Database
 
 if TYPE_CHECKING:
     from inference.analyst import Analyst
+    from ingest.batches import Refused
     from ingest.extraction import Extractor
     from ingest.feed_parsing import FeedParser
     from ingest.helper import Helper
@@ -27,14 +29,19 @@ if TYPE_CHECKING:
     from workers.live import LiveAnalyst
     from workers.pace import Pilot
 
+NoteRefused = Callable[[int, "Sequence[Refused]"], None]
+"""With a source's id and what of it was refused."""
+
 BYTES_PER_MB = 1_000_000
 
 
 class Mill:
     """The parts of one process. Tasks get it from `get_mill`."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, on_refused: NoteRefused | None = None) -> None:
         self.settings = settings
+        self.on_refused = on_refused
+        """Told of the items that a poll refuses, once what goes with them is stored; else a log."""
 
     @cached_property
     def database(self) -> Database:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
+from sqlalchemy.orm import Session
+
 from ingest.pages import Teaser, read_page as fetch_page
-from store import articles, pages, work
+from store import articles, pages, sources, work
 from store.articles import StoredArticle
 from store.work import Claim
 from workers.app import app
 from workers.attempts import attempt, take
+from workers.clustering import is_compared, place_in_stories, sign_drafts
 from workers.journal import count, phase
 from workers.mill import Mill, get_mill
 from workers.queues import PAGE, PREFILTER, TASKS
@@ -63,7 +67,9 @@ def _read(
             let_go(mill, host)
             raise
     with phase("store"), mill.database.begin() as session:
-        if best is not None:
+        if best is not None and article is not None:
+            # Before any row is written: whoever has this turn may write to the same article.
+            articles.lock_inserts(session)
             pages.save(
                 session,
                 article_id,
@@ -73,7 +79,18 @@ def _read(
                 note=best.note,
             )
             count(**{f"from_{best.chosen}": 1})
+            if best.text != article.text:
+                _place(mill, session, replace(article, text=best.text))
         if article is not None:
             work.enqueue(session, PREFILTER, [article_id], again=True)
         work.finish(session, claims)
         free_hosts(mill, session, host)
+
+
+def _place(mill: Mill, session: Session, article: StoredArticle) -> None:
+    """Find anew who tells what an article tells, now that more of it is known."""
+    ingest = mill.settings.ingest
+    source = sources.load_of_article(session, article.article_id)
+    if source is not None and is_compared(source, ingest):
+        signed, edited_ids = sign_drafts([article]), [article.article_id]
+        place_in_stories(session, [], signed, ingest.story_window, edited_ids=edited_ids)

@@ -14,7 +14,8 @@ from typing import cast
 import structlog
 from sqlalchemy.orm import Session
 
-from ingest.batches import Batch, SourceState
+from ingest.batches import Batch, Refused, SourceState
+from ingest.languages import state_language
 from ingest.reading_sources import FeedFacts, read_source
 from ingest.revisions import Plan, sort_drafts
 from ingest.scheduling import (
@@ -30,6 +31,7 @@ from schemas.errors import PermanentError, TransientError
 from store import articles, pages, revisions, sources, work
 from store.sources import StoredSource, Unchanged
 from store.work import Claim
+from workers.clustering import is_compared, place_in_stories, sign_drafts
 from workers.journal import count, phase
 from workers.mill import Mill
 from workers.queues import PAGE, PREFILTER
@@ -77,9 +79,6 @@ class Reading:
             self.error = error
 
     def _note(self, batch: Batch) -> None:
-        source_id = self._source.source_id
-        for item in batch.refused:
-            log.warning("item_refused", source_id=source_id, where=item.where, reason=item.reason)
         if self.notes is not None:
             self.notes += batch.notes
             self.notes += [f"{item.where} was refused: {item.reason}" for item in batch.refused]
@@ -138,28 +137,40 @@ def note_polls(mill: Mill, session: Session, polls: Sequence[Poll]) -> None:
 def store_batch(mill: Mill, source: StoredSource, batch: Batch, claims: list[Claim]) -> int:
     """Store a batch and how far it reaches in one transaction, then tell the prefilter.
 
-    An edited entry of a feed changes its article, which is then read anew. Returns how many
-    articles are new.
+    An edited entry of a feed changes its article, which is then read anew. Both come into their
+    stories. Returns how many articles are new.
     """
+    ingest = mill.settings.ingest
+    with phase("sign"):
+        drafts = [state_language(draft) for draft in batch.drafts]
+        signed = sign_drafts(drafts) if is_compared(source, ingest) else {}
     with phase("store"), mill.database.begin() as session:
-        plan, edited_ids = Plan(new=list(batch.drafts)), []
+        plan, edited_ids = Plan(new=drafts), []
         if source.kind == "feed":
-            versions = revisions.find_versions(session, source.source_id, batch.drafts)
-            plan = sort_drafts(batch.drafts, versions)
+            versions = revisions.find_versions(session, source.source_id, drafts)
+            plan = sort_drafts(drafts, versions)
             edited_ids = revisions.revise(session, plan.edits)
             work.enqueue(session, PREFILTER, edited_ids, again=True)
         new_ids = articles.insert_new(session, source.source_id, plan.new)
+        window = ingest.story_window
+        told = place_in_stories(session, new_ids, signed, window, edited_ids=edited_ids)
         paged_ids = pages.hold(session, [*new_ids, *edited_ids], find_teasers(mill, source, batch))
         sources.save_cursor(session, source.source_id, asdict(batch.state))
         work.extend(session, claims, mill.settings.queue.lease)
-    known = len(batch.drafts) - len(new_ids) - len(edited_ids)
-    count(new=len(new_ids), known=known, refused=len(batch.refused))
+    known = len(drafts) - len(new_ids) - len(edited_ids)
+    count(new=len(new_ids), known=known, refused=len(batch.refused), told_again=told)
     if edited_ids:
         count(edited=len(edited_ids))
+    (mill.on_refused or _log_refused)(source.source_id, batch.refused)
     waiting_ids = set(paged_ids)
     ready_ids = [each for each in (*new_ids, *edited_ids) if each not in waiting_ids]
     send(mill.settings, {PAGE: paged_ids, PREFILTER: ready_ids})
     return len(new_ids)
+
+
+def _log_refused(source_id: int, refused: Sequence[Refused]) -> None:
+    for item in refused:
+        log.warning("item_refused", source_id=source_id, where=item.where, reason=item.reason)
 
 
 def find_teasers(mill: Mill, source: StoredSource, batch: Batch) -> list[str]:

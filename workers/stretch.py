@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from sqlalchemy.orm import Session
 
+from ingest.identity import text_key
 from schemas.completions import Completion
 from schemas.effort import Effort
 from schemas.errors import PermanentError
@@ -25,6 +26,7 @@ from workers.journal import count, phase
 from workers.mill import Mill
 from workers.queues import BACK_FILL, INFERENCE, RECONSTRUCT
 from workers.sending import send
+from workers.sharing import Sharing, list_unfinished
 from workers.slices import Slice
 
 T = TypeVar("T")
@@ -47,6 +49,7 @@ class Stretch:
         self._slice = within
         self._effort = Effort.FULL
         self._in_flight: dict[Key, Claim] = {}
+        self._sharing = Sharing(mill)
         self._extended_at = time.monotonic()
         self.is_empty = True
         """Whether nothing was there to be claimed."""
@@ -82,22 +85,39 @@ class Stretch:
         What was read in haste waits again at once, to be read in full when nothing else waits.
         """
         keys = [cast(Key, request.key) for request, _ in done]
-        claims = [self._in_flight[key] for key in keys]
         rows = [(key[0], completion) for key, (_, completion) in zip(keys, done, strict=True)]
+        text_keys = {
+            key: text_key(request.title, request.text)
+            for key, (request, _) in zip(keys, done, strict=True)
+        }
+        followers = self._sharing.take_followers(keys)
         with phase("store"), self._mill.database.begin() as session:
-            completion_ids = completions.save(session, rows)
+            completion_ids = completions.save(session, rows, text_keys)
+            copies = self._sharing.copy(session, followers)
+            completion_ids += [copy.completion_id for copy in copies.values()]
             work.enqueue(session, RECONSTRUCT, completion_ids, again=True)
+            claims = [self._in_flight[key] for key in (*keys, *copies)]
             work.finish(session, claims)
+            # Whoever took no copy, its own answer being from more effort, goes its own way.
+            work.release(
+                session, [self._in_flight[each] for each in followers if each not in copies]
+            )
             # After the old row is gone; where the claim was lost, somebody else's stays as it is.
-            back_fill = completions.list_unfinished(session, rows)
+            back_fill = completions.list_unfinished(session, rows) + list_unfinished(copies)
             work.enqueue(session, INFERENCE, back_fill, priority=BACK_FILL)
             self._extend_leases(session)
-        for key in keys:
+        for key in (*keys, *followers):
             del self._in_flight[key]
+        back_filled = self._note_done(claims)
+        count(completed=len(done), copied=len(copies))
+        count(back_filled=back_filled, degraded=len(back_fill))
+        send(self._mill.settings, {RECONSTRUCT: completion_ids})
+
+    def _note_done(self, claims: Sequence[Claim]) -> int:
+        """Let the pilot know; returns how many of the claims were back-fill."""
         urgent = sum(claim.priority >= URGENT for claim in claims)
         self._mill.pilot.note_read(read=urgent, back_filled=len(claims) - urgent)
-        count(completed=len(done), back_filled=len(claims) - urgent, degraded=len(back_fill))
-        send(self._mill.settings, {RECONSTRUCT: completion_ids})
+        return len(claims) - urgent
 
     def _open(self, batch: Sequence[Claim]) -> Iterator[Request]:
         """Turn claims into requests; what cannot be one is settled at once."""
@@ -106,15 +126,18 @@ class Stretch:
         self._in_flight |= {(claim.subject_id, claim.lens): claim for claim in batch}
         with phase("load"), self._mill.database.begin() as session:
             found = articles.load(session, [claim.subject_id for claim in batch])
+        settled = self._sharing.settle(batch, found, self._effort)
+        self._note_done(settled)
+        for claim in settled:
+            del self._in_flight[claim.subject_id, claim.lens]
         by_id = {article.article_id: article for article in found}
-        for claim in batch:
-            article, lens = by_id.get(claim.subject_id), self._mill.lenses.get(claim.lens)
+        for key in [(claim.subject_id, claim.lens) for claim in batch if claim not in settled]:
+            article, lens = by_id.get(key[0]), self._mill.lenses.get(key[1])
             if article is None or lens is None:
                 missing = "article is gone" if article is None else "lens is not in use"
-                self.refuse((claim.subject_id, claim.lens), PermanentError(f"the {missing}"))
-                continue
-            key = (claim.subject_id, claim.lens)
-            yield Request(key, article.title, article.text, lens, self._effort)
+                self.refuse(key, PermanentError(f"the {missing}"))
+            elif not self._sharing.follows(key, self._effort):
+                yield Request(key, article.title, article.text, lens, self._effort)
 
     def refuse(self, key: Key, error: Exception) -> None:
         """End the attempt at one article alone."""

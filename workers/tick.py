@@ -6,7 +6,7 @@ without any do no harm.
 
 from __future__ import annotations
 
-from store import hosts, sources
+from store import hosts, signatures, sources
 from store.sweep import sweep as sweep_work
 from workers.app import app
 from workers.journal import count, phase
@@ -17,7 +17,7 @@ from workers.sending import send
 
 @app.task(name=TASKS[TICK])
 def sweep() -> None:
-    """Enqueue due sources, end expired leases, send what waits without a message."""
+    """Enqueue due sources, end expired leases, send what waits, thin out old signatures."""
     mill = get_mill()
     queue = mill.settings.queue
     with phase("sweep"), mill.database.begin() as session:
@@ -30,6 +30,8 @@ def sweep() -> None:
             max_attempts=queue.max_attempts,
             resend_after=queue.resend_after,
         )
+    with phase("thin"), mill.database.begin() as session:
+        signatures.thin(session, mill.settings.ingest.story_window)
     count(due=len(due), rescued=swept.rescued, buried=swept.buried)
     with phase("send"):
         send(mill.settings, {INGEST: due})

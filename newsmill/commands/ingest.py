@@ -14,12 +14,13 @@ if TYPE_CHECKING:
     from ingest.sources import SourceSpec
     from newsmill.workplace import Workplace
     from schemas.settings import Settings
+    from workers.mill import NoteRefused
 
 ASKED_FOR = 5
 """Priority of what a person waits for; what a tick enqueues has 0."""
 
 
-def command(
+def command(  # noqa: PLR0913, PLR0917  # Every option is an argument.
     sources: Annotated[
         list[str],
         typer.Argument(
@@ -43,24 +44,38 @@ def command(
     oauth_file: Annotated[
         Path | None, typer.Option(help="File with an OAuth grant for it: see docs/mail.md.")
     ] = None,
+    refused: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="With --now: write refused items here, as JSONL."),
+    ] = None,
+    no_stories: Annotated[
+        bool, typer.Option("--no-stories", help="Compare these articles with no others.")
+    ] = False,
 ) -> None:
-    """Add sources (feeds, JSONL corpora, .eml, mbox, Maildir, mailboxes) and have them polled.
+    """Add sources (feeds, corpora, .eml, mbox, Maildir, mailboxes) and have them polled.
 
-    A URL is polled again and again while `newsmill up` runs; a file is read when it is named here.
-    The password of an IMAP account is asked for once and kept below the home.
+    A corpus is JSONL, CSV or Parquet. A URL is polled again and again while `newsmill up` runs; a
+    file is read when it is named here. Reading that was interrupted goes on where it stopped when
+    the file is named again. The password of an IMAP account is asked for once and kept below the
+    home.
     """
     from ingest.sources import recognise_source
+    from newsmill.ingest_report import RefusedItems, show_progress
     from newsmill.workplace import is_up, open_workplace
+    from schemas.errors import ConfigError
     from schemas.settings import load_settings
 
     settings = load_settings()
     specs = [recognise_source(typed) for typed in sources]
     _log_in(specs, settings, password_file, ask_password, token_command, oauth_file)
     running = is_up(settings.home)
-    with open_workplace(settings) as place:
-        source_ids = _add(place, specs)
+    if refused and (running or not now):
+        raise ConfigError("--refused needs --now, and no running mill: its workers poll elsewhere")
+    with open_workplace(settings) as place, RefusedItems(refused) as items:
+        source_ids = _add(place, specs, {"stories": False} if no_stories else {})
         if now and not running:
-            rows = _poll(place, source_ids)
+            with show_progress(place.database, dict(zip(source_ids, specs, strict=True))):
+                rows = _poll(place, source_ids, items.note)
         else:
             _send(place.settings, source_ids)
             rows = [{"source_id": source_id} for source_id in source_ids]
@@ -69,6 +84,7 @@ def command(
         for spec, row in zip(specs, rows, strict=True)
     ]
     _tell(rows, as_json, polled=now and not running, running=running)
+    items.tell(specs, source_ids)
     if any(row.get("error") for row in rows):
         raise typer.Exit(1)
 
@@ -94,22 +110,22 @@ def _log_in(
         typer.echo(f"the login works; kept in {file}, which only you can read", err=True)
 
 
-def _add(place: Workplace, specs: list[SourceSpec]) -> list[int]:
+def _add(place: Workplace, specs: list[SourceSpec], own: dict[str, Any]) -> list[int]:
     """Store the sources and the work to poll them, in one transaction."""
     from store import work
     from workers.queues import INGEST
 
     with place.database.begin() as session:
-        source_ids = [_upsert(session, spec, place.settings) for spec in specs]
+        source_ids = [_upsert(session, spec, place.settings, own) for spec in specs]
         work.enqueue(session, INGEST, source_ids, priority=ASKED_FOR, again=True)
     return source_ids
 
 
-def _upsert(session: Session, spec: SourceSpec, settings: Settings) -> int:
+def _upsert(session: Session, spec: SourceSpec, settings: Settings, own: dict[str, Any]) -> int:
     from store.sources import upsert
 
     interval = settings.ingest.poll_every if spec.is_remote else None
-    return upsert(session, kind=spec.kind, location=spec.location, interval=interval)
+    return upsert(session, kind=spec.kind, location=spec.location, interval=interval, settings=own)
 
 
 def _send(settings: Settings, source_ids: list[int]) -> None:
@@ -121,13 +137,13 @@ def _send(settings: Settings, source_ids: list[int]) -> None:
     send(settings, {INGEST: source_ids})
 
 
-def _poll(place: Workplace, source_ids: list[int]) -> list[dict[str, Any]]:
+def _poll(place: Workplace, source_ids: list[int], on_refused: NoteRefused) -> list[dict[str, Any]]:
     """Poll sources in this process, just as the worker does."""
     from workers.app import configure
     from workers.mill import Mill, use_mill
 
     configure(place.settings)
-    mill = Mill(place.settings)
+    mill = Mill(place.settings, on_refused)
     use_mill(mill)
     try:
         return [_poll_one(place, source_id) for source_id in source_ids]

@@ -30,7 +30,8 @@ def make_draft(number: int, **changes: Any) -> ArticleDraft:
         "url": f"https://example.org/{number}",
         "content_key": hashlib.md5(str(number).encode()).hexdigest(),
     }
-    return ArticleDraft(**{**given, **changes})
+    given |= changes
+    return ArticleDraft(**{"address_key": given["url"], **given})
 
 
 def add_articles(database: Database, source_id: int, count: int) -> list[int]:

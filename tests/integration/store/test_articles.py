@@ -126,3 +126,21 @@ def test_articles_are_loaded_whole_or_by_their_opening(database: Database, sourc
 
 def test_no_drafts_are_no_work(database: Database, source_id: int) -> None:
     assert insert(database, source_id, []) == []
+
+
+def test_two_batches_in_one_transaction_are_told_apart(database: Database, source_id: int) -> None:
+    with database.begin() as session:
+        first = articles.insert_new(session, source_id, [make_draft(1), make_draft(2)])
+        second = articles.insert_new(session, source_id, [make_draft(2), make_draft(3)])
+    assert (len(first), len(second)) == (2, 1)
+    assert len(states(database)) == 3
+
+
+def test_text_that_looks_like_the_wire_format_is_stored_as_it_is(
+    database: Database, source_id: int
+) -> None:
+    odd = "\\N and \\. and a\ttab\\t\nline \\\\ end"
+    (article_id,) = insert(database, source_id, [make_draft(1, title="\\N", text=odd)])
+    with database.begin() as session:
+        (stored,) = articles.load(session, [article_id])
+    assert (stored.title, stored.text) == ("\\N", odd)

@@ -45,7 +45,12 @@ def test_versions_are_found_by_id_and_by_address_within_the_source(
     database: Database, source_id: int
 ) -> None:
     first, second = add_articles(database, source_id, 2)
-    drafts = [make_draft(0, url=None), make_draft(1, external_id="other"), make_draft(7)]
+    other_form = {"url": "http://m.example.org/1", "address_key": "https://example.org/1"}
+    drafts = [
+        make_draft(0, url=None),
+        make_draft(1, external_id="other", **other_form),
+        make_draft(7),
+    ]
     with database.begin() as session:
         found = revisions.find_versions(session, source_id, drafts)
         elsewhere = revisions.find_versions(session, source_id + 1, drafts)

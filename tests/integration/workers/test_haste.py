@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -185,7 +187,9 @@ def test_claim_lost_to_another_worker_leaves_that_worker_its_row(
     set_pace(database, Effort.GATE)
     original = completions.save
 
-    def steal_first(session: Session, rows: Sequence[tuple[int, Completion]]) -> list[int]:
+    def steal_first(
+        session: Session, rows: Sequence[tuple[int, Completion]], text_keys: Any
+    ) -> list[int]:
         # Another worker takes everything over while this one is reading.
         session.execute(
             text(
@@ -193,7 +197,7 @@ def test_claim_lost_to_another_worker_leaves_that_worker_its_row(
                 " lease_until = now() + interval '1 hour' WHERE stage = 'inference'"
             )
         )
-        return original(session, rows)
+        return original(session, rows, text_keys)
 
     monkeypatch.setattr(completions, "save", steal_first)
     analyse.run([])
@@ -210,6 +214,41 @@ def test_short_article_that_loses_nothing_counts_as_read_in_full(
     analyse.run([])
     rebuild.run([])
     assert_whole(database, 3)
+
+
+def test_texts_that_agree_are_read_in_haste_once_and_made_whole_once(
+    mill: Mill, database: Database, tmp_path: Path
+) -> None:
+    path = tmp_path / "twins.jsonl"
+    titles = [f"Parliament votes{outlet}" for outlet in ("", " | The Post", " | The Courier")]
+    lines = [json.dumps({"title": title, "text": LONG}) + "\n" for title in titles]
+    path.write_text("".join(lines[:2]))
+    source_id = add_source(database, path)
+    poll_source.run(source_id)
+    screen.run([])
+    set_pace(database, Effort.GATE)
+    analyse.run([])
+    copies = "SELECT count(*) FROM completion WHERE read_as_article_id IS NOT NULL"
+    efforts = "SELECT effort, count(*) FROM completion GROUP BY effort"
+    assert (read(database, efforts), count(database, copies)) == ([("gate", 2)], 1)
+    assert count(database, f"SELECT count(*) FROM work WHERE priority = {BACK_FILL}") == 2
+
+    with path.open("a") as corpus:
+        corpus.write(lines[2])
+    add_source(database, path)
+    poll_source.run(source_id)
+    screen.run([])
+    forget_looks(mill)
+    analyse.run([])
+    assert (read(database, efforts), count(database, copies)) == ([("gate", 3)], 2)
+    assert count(database, f"SELECT count(*) FROM work WHERE priority = {BACK_FILL}") == 3
+
+    set_pace(database, Effort.FULL)
+    forget_looks(mill)
+    analyse.run([])
+    rebuild.run([])
+    assert_whole(database, 3)
+    assert (read(database, efforts), count(database, copies)) == ([("full", 3)], 2)
 
 
 def test_kept_articles_go_before_audits(mill: Mill, database: Database, tmp_path: Path) -> None:

@@ -76,6 +76,29 @@ def test_source_may_ask_for_no_pages(mill: Mill, database: Database, web: str) -
     assert count(database, "SELECT count(*) FROM work WHERE stage = 'prefilter'") == 4
 
 
+def test_article_is_compared_by_what_its_page_said(
+    mill: Mill, database: Database, web: str
+) -> None:
+    query = text("SELECT title, hashes FROM signature JOIN article ON id = article_id")
+    article_ids = poll(database, f"{web}/teasers")
+    with database.begin() as session:
+        before = {title: bytes(hashes) for title, hashes in session.execute(query)}
+    for article_id in article_ids:
+        read_page.run(article_id)
+    with database.begin() as session:
+        after = {title: bytes(hashes) for title, hashes in session.execute(query)}
+    assert len(after) == 4
+    assert {title for title in after if after[title] != before[title]} == {"Ferry story"}
+
+
+def test_article_of_a_source_without_stories_is_not_compared_by_its_page_either(
+    mill: Mill, database: Database, web: str
+) -> None:
+    for article_id in poll(database, f"{web}/teasers", settings={"stories": False}):
+        read_page.run(article_id)
+    assert count(database, "SELECT count(*) FROM signature") == 0
+
+
 def test_page_of_a_host_in_use_comes_later(mill: Mill, database: Database, web: str) -> None:
     article_id = poll(database, f"{web}/teasers")[0]
     with database.begin() as session:

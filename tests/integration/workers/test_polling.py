@@ -136,16 +136,19 @@ def test_feed_that_moves_to_a_known_one_is_retired_with_the_reason(
 def test_edited_entry_is_a_revision_and_is_screened_anew(
     mill: Mill, database: Database, web: str
 ) -> None:
-    source_id = add(database, f"{web}/edited")
+    source_id, signatures = add(database, f"{web}/edited"), set()
     for _ in range(2):
         poll(database, source_id)
         with database.begin() as session:
+            signatures |= set(session.scalars(text("SELECT hashes FROM signature")))
             session.execute(text("DELETE FROM work WHERE stage = 'prefilter'"))
     poll(database, source_id)
     assert count(database, "SELECT count(*) FROM article") == 3
     assert count(database, "SELECT max(revision) FROM article") == 3
     assert count(database, "SELECT count(*) FROM article WHERE text LIKE '%3 people%'") == 1
     assert count(database, "SELECT count(*) FROM revision") == 2
+    assert count(database, "SELECT count(*) FROM signature") == 3
+    assert len(signatures) == 4
     assert count(database, "SELECT count(*) FROM work WHERE stage = 'prefilter'") == 1
 
 

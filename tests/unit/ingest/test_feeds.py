@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ingest.feeds import parse_feed
-from ingest.parsed_feeds import MAX_ITEMS
+from ingest.parsed_feeds import MAX_ITEMS, SHARED_URL_NOTE
 from tests.unit.ingest.golden import NOW, dump, expected, inputs
 
 URL = "https://feeds.example/news.xml"
@@ -50,6 +50,26 @@ def test_charset_of_the_http_header_is_believed() -> None:
         body.encode("iso-8859-1"), url=URL, now=NOW, content_type="text/xml; charset=iso-8859-1"
     )
     assert [draft.title for draft in feed.drafts] == ["Köln"]
+
+
+def test_entries_that_share_a_link_in_any_of_its_forms_go_without_it() -> None:
+    links = (
+        "https://feeds.example/live",
+        "http://www.feeds.example/live/amp",
+        "https://other.example/1",
+    )
+    items = "".join(
+        f"<item><title>Item {place}</title><link>{link}</link></item>"
+        for place, link in enumerate(links)
+    )
+    body = f"<rss version='2.0'><channel>{items}</channel></rss>"
+    drafts = parse_feed(body.encode(), url=URL, now=NOW).drafts
+    assert [(draft.url, draft.address_key) for draft in drafts] == [
+        (None, None),
+        (None, None),
+        ("https://other.example/1", "other.example/1"),
+    ]
+    assert [SHARED_URL_NOTE in draft.notes for draft in drafts] == [True, True, False]
 
 
 def test_endless_feed_is_cut_with_a_note() -> None:

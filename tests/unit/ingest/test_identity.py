@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from ingest.identity import canonical_url, content_key
+from ingest.identity import canonical_url, content_key, text_key
 
 URLS = [
     ("HTTPS://News.Example/A?b=2&a=1#top", "https://news.example/A?a=1&b=2", "case, order, anchor"),
@@ -18,6 +18,44 @@ URLS = [
         "https://a.example/x?mc_cid=1&mc_eid=2&id=3",
         "https://a.example/x?id=3",
         "only tracking goes",
+    ),
+    ("https://a.example/x?at_medium=RSS&at_campaign=rss", "https://a.example/x", "the BBC's feeds"),
+    ("https://a.example/x?CMP=share_btn_tw", "https://a.example/x", "the Guardian's buttons"),
+    ("https://a.example/x?srsltid=Af&gad_source=1", "https://a.example/x", "Google's new marks"),
+    ("https://a.example/x;jsessionid=F00?a=1", "https://a.example/x?a=1", "a Java session"),
+    ("https://a.example/x?PHPSESSID=9", "https://a.example/x", "a PHP session"),
+    ("https://a.example/x?cid=17&ref=2", "https://a.example/x?cid=17&ref=2", "may be an article's"),
+    (
+        "https://a-example.cdn.ampproject.org/c/s/a.example/x/amp",
+        "https://a.example/x/amp",
+        "out of the AMP cache, https by its s",
+    ),
+    ("https://www.google.com/amp/s/a.example/x", "https://a.example/x", "out of the AMP viewer"),
+    (
+        "https://www.google.com/url?q=https%3A%2F%2Fa.example%2Fx%3Futm_source%3Dg&sa=D",
+        "https://a.example/x",
+        "out of a redirector, then as any other",
+    ),
+    (
+        "https://l.facebook.com/l.php?u=https%3A%2F%2Fa.example%2Fx&h=AT0",
+        "https://a.example/x",
+        "out of a social network",
+    ),
+    (
+        "https://eur01.safelinks.protection.outlook.com/?url=https%3A%2F%2Fa.example%2Fx&data=05",
+        "https://a.example/x",
+        "out of a mail scanner",
+    ),
+    (
+        "https://www.google.com/url?q=https%3A%2F%2Fl.facebook.com%2Fl.php%3Fu%3D"
+        "https%253A%252F%252Fa.example%252Fx",
+        "https://a.example/x",
+        "wrapped twice",
+    ),
+    (
+        "https://www.google.com/url?q=javascript:alert(1)",
+        "https://www.google.com/url?q=javascript%3Aalert%281%29",
+        "what leads nowhere stays",
     ),
     ("https://a.example/x?flag", "https://a.example/x?flag=", "a name without value stays"),
     ("https://a.example/ä b", "https://a.example/%C3%A4%20b", "path of any script"),
@@ -75,3 +113,47 @@ def test_items_without_text_are_told_apart_by_their_address() -> None:
     today = content_key("Weather report", "", "https://a.example/1")
     assert today != content_key("Weather report", "", "https://a.example/2")
     assert content_key("T", "x", "https://a.example/1") == content_key("T", "x", None)
+
+
+LONG = "The council voted on its budget on Monday. " * 8
+AGREE = [
+    ("A title", "A text.", "A title", "A text.", True, "the very same"),
+    (
+        "A Title.",
+        LONG,
+        "A title",
+        LONG,
+        True,
+        "case and last dot of a title are the outlet's style",
+    ),
+    ("“A” title’s", "It’s — 5", '"A" title\'s', "It's - 5", True, "quotes and dashes"),
+    ("T", "One  two\n\nthree", "T", "One two three", True, "spacing"),
+    ("Town votes | The Harbour Post", LONG, "Town votes", LONG, True, "an outlet's name"),
+    ("Town votes - Reuters", LONG, "Town votes", LONG, True, "an outlet's name"),
+    ("Weather - Monday", "Read on.", "Weather - Friday", "Read on.", False, "no text to vouch"),
+    ("Prices - up 5", LONG, "Prices - up 7", LONG, False, "a number is no outlet's name"),
+    ("Town votes", LONG, "Town is up in arms", LONG, False, "another title may say another thing"),
+    ("T", "It fell by 5 %.", "T", "It fell by 6 %.", False, "another number"),
+    ("T", "It moved by -5 %.", "T", "It moved by 5 %.", False, "another sign"),
+    ("T", "It cost $5.", "T", "It cost €5.", False, "another currency"),
+    ("T", "3.5 tons", "T", "35 tons", False, "a decimal point"),
+    ("T", "10² km", "T", "102 km", False, "a power"),
+    ("T", "They told US.", "T", "They told us.", False, "case in a text has a meaning"),
+]
+
+
+@pytest.mark.parametrize(("title", "text", "other_title", "other_text", "agree", "reason"), AGREE)
+def test_texts_agree_only_where_a_model_would_read_the_same(
+    title: str, text: str, other_title: str, other_text: str, agree: bool, reason: str
+) -> None:
+    assert (text_key(title, text) == text_key(other_title, other_text)) == agree, reason
+
+
+def test_articles_without_text_agree_by_their_titles() -> None:
+    assert text_key("Comments", "") == text_key("COMMENTS", "")
+    assert text_key("Comments", "") != text_key("Comment", "")
+
+
+@given(st.text(max_size=40), st.text(max_size=200))
+def test_any_text_has_a_key_of_32_digits(title: str, text: str) -> None:
+    assert len(text_key(title, text)) == 32

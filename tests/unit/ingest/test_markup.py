@@ -68,3 +68,26 @@ def test_encoding_declared_in_the_text_is_not_believed() -> None:
         '<?xml version="1.0" encoding="iso-8859-1"?><html><body><p>Köln ist groß</p></body></html>'
     )
     assert read_all_html(declared).text == "Köln ist groß"
+
+
+@pytest.mark.parametrize(
+    ("head", "declared"),
+    [
+        ('<link rel="canonical" href="/x">', "https://a.example/x"),
+        ('<LINK REL="Canonical" HREF="https://a.example/x">', "https://a.example/x"),
+        ('<meta property="og:url" content="https://a.example/y">', "https://a.example/y"),
+        (
+            '<meta property="og:url" content="/y"><link rel=canonical href="/x">',
+            "https://a.example/x",
+        ),
+        ('<link rel="canonical" href="javascript:x">', None),
+        ('<link rel="stylesheet" href="/x.css">', None),
+    ],
+)
+def test_whole_page_declares_its_address(head: str, declared: str | None) -> None:
+    page = f"<html><head>{head}</head><body><p>Some text.</p></body></html>"
+    assert read_html(page, "https://a.example/z").declared_url == declared
+
+
+def test_fragment_declares_no_address() -> None:
+    assert read_html('<p>Text</p><link rel="canonical" href="/x">').declared_url is None

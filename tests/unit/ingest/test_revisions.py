@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ingest.addresses import address_key
 from ingest.revisions import MAX_REVISIONS, REUSED_URL_NOTE, measure_likeness, sort_drafts
 from schemas.articles import ArticleDraft
 
@@ -15,21 +16,22 @@ from schemas.articles import ArticleDraft
 class Stored:
     article_id: int = 1
     external_id: str = "a"
-    url: str | None = "https://x.example/1"
+    address_key: str | None = "x.example/1"
     title: str = "Storm hits the harbour"
     content_key: str = "old"
     revision: int = 1
 
 
 def draft(**changes: Any) -> ArticleDraft:
-    given = {
+    given: dict[str, Any] = {
         "external_id": "a",
         "url": "https://x.example/1",
         "title": "Storm hits the harbour",
         "text": "…",
         "content_key": "new",
     }
-    return ArticleDraft(**{**given, **changes})
+    given |= changes
+    return ArticleDraft(**{"address_key": address_key(given["url"]), **given})
 
 
 # what the entry is now, whether that is an edit, why
@@ -38,6 +40,7 @@ CASES: list[tuple[dict[str, Any], bool, str]] = [
     ({"title": "Calm returns"}, True, "same id and address: even with another title"),
     ({"content_key": "old"}, False, "nothing has changed"),
     ({"external_id": "b", "url": "https://x.example/2"}, False, "another article"),
+    ({"url": "http://www.x.example/1/", "title": "Calm returns"}, True, "another form of it"),
     ({"url": "https://x.example/storm-2"}, True, "same id, the address follows the title"),
     ({"url": "https://x.example/9", "title": "Fish is dear"}, False, "one id for all entries"),
     ({"external_id": "b"}, True, "the id is made anew at each poll, the address is not"),
@@ -55,12 +58,13 @@ def test_edit_is_told_from_a_new_article(changes: dict[str, Any], is_edit: bool,
 
 def test_new_article_under_a_reused_address_goes_without_it() -> None:
     plan = sort_drafts([draft(external_id="b", title="Fish is dear")], [Stored()])
-    assert (plan.new[0].url, plan.new[0].notes) == (None, (REUSED_URL_NOTE,))
+    assert (plan.new[0].url, plan.new[0].address_key) == (None, None)
+    assert plan.new[0].notes == (REUSED_URL_NOTE,)
 
 
 def test_id_that_several_entries_share_identifies_none() -> None:
     drafts = [draft(url=f"https://x.example/{n}", content_key=str(n)) for n in (7, 8)]
-    plan = sort_drafts(drafts, [Stored(url=None)])
+    plan = sort_drafts(drafts, [Stored(address_key=None)])
     assert (plan.new, plan.edits) == (drafts, {})
 
 

@@ -92,12 +92,14 @@ def test_only_the_first_characters_are_looked_at() -> None:
     assert Screener([NEWS], chars=3_000).screen(late)[0].rule_id == "politics"
 
 
-def test_lens_is_asked_only_about_its_languages_and_unknown_ones() -> None:
-    french = lens("french", [], languages=["fr"])
-    screener = Screener([french])
-    assert screener.screen(article("T", language="de")) == []
-    assert len(screener.screen(article("T", language="fr"))) == 1
-    assert len(screener.screen(article("T"))) == 1
+def test_lens_drops_languages_that_it_does_not_name_and_reads_unknown_ones() -> None:
+    screener = Screener([lens("french", [], languages=["fr", "nl"], default="keep")], audit_rate=1)
+    (german,) = screener.screen(article("T", language="de"))
+    assert (german.decision, german.rule_id, german.matched_text) == ("drop", "language", "de")
+    assert not german.audit
+    for language in ("fr", "nl", None):
+        (read,) = screener.screen(article("T", language=language))
+        assert (read.decision, read.rule_id) == ("keep", None)
 
 
 def test_source_may_name_its_lenses() -> None:

@@ -69,6 +69,9 @@ FAULTS = [
     ("name: impact", "name: urgency", 14, "the field 'urgency' stands twice"),
     ("version: 3", "version: 3\nversion: 4", 3, "the key 'version' stands twice"),
     ("contract:", "contract: [", 15, "not YAML"),
+    ("version: 3", "version: 3\nlanguages: [en, German]", 3, "'German' is no language code"),
+    ("version: 3", "version: 3\nlanguages: []", 3, "languages: Tuple should have at least 1 item"),
+    ("id: politics", "id: language", 13, "the rule id 'language' is kept for `languages`"),
 ]
 
 

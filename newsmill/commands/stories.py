@@ -1,0 +1,73 @@
+"""`newsmill stories`: which articles tell the same news, and who had it first."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from store.stories import ShownStory, StoryArticle
+
+
+def command(
+    story_id: Annotated[
+        int | None, typer.Argument(metavar="[ID]", help="Show who tells this story.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, the latest first.")] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """List the stories that grew last or, with an ID, who tells one: the first had it first."""
+    from newsmill.workplace import open_workplace
+    from schemas.errors import ConfigError
+    from schemas.settings import load_settings
+    from store import stories
+
+    with open_workplace(load_settings()) as place, place.database.begin() as session:
+        if story_id is None:
+            listed = stories.list_latest(session, limit)
+        else:
+            told = stories.list_articles(session, story_id)
+    if story_id is None:
+        headings = ("story", "articles", "sources", "first told", "title", "by")
+        _print(listed, _row_of_story, headings, as_json)
+    elif told:
+        _print(told, _row_of_article, ("article", "told", "alike", "title", "by"), as_json)
+    else:
+        raise ConfigError(f"there is no story {story_id}; see newsmill stories")
+
+
+def _print(rows: list[Any], to_cells: Any, headings: tuple[str, ...], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps([asdict(row) for row in rows], indent=2, default=str))
+        return
+    if not rows:
+        typer.echo("no two articles tell the same news so far")
+        return
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(*headings, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*map(escape, to_cells(row)))
+    Console().print(table)
+
+
+def _row_of_story(story: ShownStory) -> tuple[str, ...]:
+    numbers = (story.story_id, story.articles, story.sources)
+    title = (story.title or "")[:80]
+    return *map(str, numbers), _moment(story.told_at), title, story.source or ""
+
+
+def _row_of_article(article: StoryArticle) -> tuple[str, ...]:
+    alike = "" if article.similarity is None else f"{article.similarity:.2f}"
+    told = _moment(article.told_at)
+    return str(article.article_id), told, alike, article.title[:80], article.source
+
+
+def _moment(moment: datetime | None) -> str:
+    return "" if moment is None else f"{moment:%Y-%m-%d %H:%M}"
