@@ -35,6 +35,6 @@ def test_toy_model_is_measured_both_ways(results: Path, tmp_path: Path) -> None:
     assert 350 < ours["tokens_in"] < 600
     assert 80 < ours["tokens_out"] <= 110
     assert all(row["per_5_minutes"] > 0 and row["peak_mb"] > 0 for row in rows.values())
-    [fast] = tmp_path.glob("cache/*/fast-small/model.gguf")
+    [fast] = tmp_path.glob("cache/*/fast-small-*/model.gguf")
     types = {tensor.name: tensor.tensor_type.name for tensor in gguf.GGUFReader(fast).tensors}
     assert {types["blk.0.ffn_down.weight"], types["token_embd.weight"]} == {"IQ4_NL"}

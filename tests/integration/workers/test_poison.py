@@ -16,6 +16,7 @@ from tests.integration.workers.crew import Crew
 from workers.queues import INFERENCE, PREFILTER, RECONSTRUCT
 
 ARTICLES = 40
+ATTEMPTS = 3
 STAGES = (PREFILTER, INFERENCE, RECONSTRUCT)
 MARKS = [(7, "arsenic"), (8, "belladonna"), (9, "cyanide")]
 POISONS = dict(zip(STAGES, [word for _, word in MARKS], strict=True))
@@ -25,8 +26,11 @@ pytestmark = pytest.mark.timeout(240)
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    """Leases that end soon, and few attempts, since each of them costs a lease."""
-    given = {"lease": timedelta(seconds=3), "max_attempts": 2}
+    """Leases that end soon, since each attempt costs one.
+
+    Three attempts: a neighbour of a poison loses one with it, and another where the machine stalls.
+    """
+    given = {"lease": timedelta(seconds=4), "max_attempts": ATTEMPTS}
     queue = settings.queue.model_copy(update=given)
     return settings.model_copy(update={"queue": queue})
 
@@ -55,8 +59,8 @@ def test_article_that_kills_its_worker_ends_as_a_dead_letter_and_can_be_sent_aga
     poisoned.run_until(lambda: is_settled(poisoned, database), timeout_s=120)
 
     for letter in read_dead(database).values():
-        assert letter.attempts == 2
-        assert letter.error.startswith("its worker died or its lease ran out 2 times")
+        assert letter.attempts == ATTEMPTS
+        assert letter.error.startswith(f"its worker died or its lease ran out {ATTEMPTS} times")
     assert count(database, "SELECT count(*) FROM analysis") == ARTICLES - len(STAGES)
 
     poisoned.be_sound()
@@ -74,7 +78,7 @@ def test_article_at_which_code_fails_is_given_up_without_its_neighbours(
     poisoned.run_until(lambda: is_settled(poisoned, database))
 
     for stage, letter in read_dead(database).items():
-        assert letter.attempts == 2
+        assert letter.attempts == ATTEMPTS
         assert letter.error.startswith(f"KeyError: '{POISONS[stage]}'")
         assert letter.traceback is not None
         assert "meet_faults" in letter.traceback
