@@ -5,7 +5,7 @@ Identity is decided by ingest; here it is only held: one row per content key and
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -36,6 +36,8 @@ class StoredArticle:
     url: str | None
     language: str | None
     links: tuple[Link, ...]
+    revision: int
+    """Counts the edits by its source."""
 
 
 _STAGE = """
@@ -139,13 +141,28 @@ def load(
             Article.url,
             Article.language,
             Article.links,
+            Article.revision,
         )
         .where(Article.id.in_(article_ids))
         .order_by(Article.id)
     )
     return [
         StoredArticle(
-            article_id, title, text, content_key, url, language, tuple(Link(**it) for it in links)
+            article_id=article_id,
+            title=title,
+            text=text,
+            content_key=content_key,
+            url=url,
+            language=language,
+            links=tuple(Link(**link) for link in links),
+            revision=revision,
         )
-        for article_id, title, text, content_key, url, language, links in rows
+        for article_id, title, text, content_key, url, language, links, revision in rows
     ]
+
+
+def list_edited(session: Session, revisions: Mapping[int, int]) -> set[int]:
+    """Say which of these articles have another revision by now than the given one."""
+    query = select(Article.id, Article.revision).where(Article.id.in_(list(revisions)))
+    rows = session.execute(query)
+    return {article_id for article_id, revision in rows if revision != revisions[article_id]}

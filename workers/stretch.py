@@ -24,7 +24,7 @@ from store.work import URGENT, Claim
 from workers import attempts
 from workers.journal import count, phase
 from workers.mill import Mill
-from workers.queues import BACK_FILL, INFERENCE, RECONSTRUCT
+from workers.queues import BACK_FILL, INFERENCE, KEPT, RECONSTRUCT
 from workers.sending import send
 from workers.sharing import Sharing, list_unfinished
 from workers.slices import Slice
@@ -49,6 +49,8 @@ class Stretch:
         self._slice = within
         self._effort = Effort.FULL
         self._in_flight: dict[Key, Claim] = {}
+        self._revisions: dict[int, int] = {}
+        """Of the articles that were loaded, as they were then."""
         self._sharing = Sharing(mill)
         self._extended_at = time.monotonic()
         self.is_empty = True
@@ -103,6 +105,7 @@ class Stretch:
                 session, [self._in_flight[each] for each in followers if each not in copies]
             )
             # After the old row is gone; where the claim was lost, somebody else's stays as it is.
+            work.enqueue(session, INFERENCE, self._list_edited(session, keys), priority=KEPT)
             back_fill = completions.list_unfinished(session, rows) + list_unfinished(copies)
             work.enqueue(session, INFERENCE, back_fill, priority=BACK_FILL)
             self._extend_leases(session)
@@ -112,6 +115,11 @@ class Stretch:
         count(completed=len(done), copied=len(copies))
         count(back_filled=back_filled, degraded=len(back_fill))
         send(self._mill.settings, {RECONSTRUCT: completion_ids})
+
+    def _list_edited(self, session: Session, keys: Sequence[Key]) -> list[Key]:
+        """List what was edited while its old text was read: its row was ours, so none waits."""
+        edited = articles.list_edited(session, {key[0]: self._revisions[key[0]] for key in keys})
+        return [key for key in keys if key[0] in edited]
 
     def _note_done(self, claims: Sequence[Claim]) -> int:
         """Let the pilot know; returns how many of the claims were back-fill."""
@@ -131,6 +139,7 @@ class Stretch:
         for claim in settled:
             del self._in_flight[claim.subject_id, claim.lens]
         by_id = {article.article_id: article for article in found}
+        self._revisions |= {article.article_id: article.revision for article in found}
         for key in [(claim.subject_id, claim.lens) for claim in batch if claim not in settled]:
             article, lens = by_id.get(key[0]), self._mill.lenses.get(key[1])
             if article is None or lens is None:

@@ -14,6 +14,7 @@ import pytest
 import redis
 from sqlalchemy import text
 
+from ingest.identity import text_key
 from newsmill.services.launcher import Services
 from schemas.errors import PermanentError
 from schemas.settings import Settings
@@ -65,6 +66,39 @@ def test_an_article_passes_all_four_stages(mill: Mill, database: Database, corpu
     analyse.run([])
     rebuild.run(ids(database, "reconstruct"))
     assert_whole(database, ARTICLES)
+
+
+def test_article_that_is_edited_while_it_is_read_is_read_anew(
+    mill: Mill, database: Database, corpus: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poll_source.run(corpus)
+    screen.run(ids(database, PREFILTER))
+    save = stretch.Stretch.save
+    edited: list[int] = []
+
+    def edit_first(self: stretch.Stretch, done: Any) -> None:
+        if not edited:
+            edited.append(done[0][0].key[0])
+            with database.begin() as session:
+                session.execute(
+                    text(
+                        "UPDATE article SET text = text || ' More.', revision = revision + 1 "
+                        "WHERE id = :article_id"
+                    ),
+                    {"article_id": edited[0]},
+                )
+        save(self, done)
+
+    monkeypatch.setattr(stretch.Stretch, "save", edit_first)
+    analyse.run([])
+    with database.begin() as session:
+        query = (
+            "SELECT DISTINCT title, text, text_key FROM completion "
+            "JOIN article ON article.id = article_id WHERE article_id = :article_id"
+        )
+        [(title, body, key)] = session.execute(text(query), {"article_id": edited[0]})
+    assert body.endswith(" More.")
+    assert key == text_key(title, body)
 
 
 def test_each_stage_tells_the_next_which_ids_wait(
