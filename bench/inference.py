@@ -74,10 +74,7 @@ def list_entries(threads: int) -> list[Entry]:
         # Several, since it reads them whole: one by itself may be short.
         Entry(SEED, replace(one, method="seed", articles=4)),
         every,
-        *(
-            but(f"and {lens} as second lens", replace(ours, second=lens))
-            for lens in SECOND_LENSES
-        ),
+        *(but(f"and {lens} as second lens", replace(ours, second=lens)) for lens in SECOND_LENSES),
         but("one text of two", replace(ours, answer="one text")),
         but("8 sequences", replace(ours, sequences=8, articles=8)),
         but("llama.cpp's own kernels", _with(ours, "GGML_CPU_FOUR_BIT", "0"), rounds=2),
