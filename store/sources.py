@@ -53,7 +53,9 @@ def upsert(
     settings: dict[str, Any] | None = None,
     folder: str | None = None,
 ) -> int:
-    """Add a source, or give a known one (by kind and location) its new settings; returns its id.
+    """Add a source, or give a known one (by kind and location) new settings; returns its id.
+
+    Settings of a known one that are not named stay as they are.
 
     With an `interval` it is polled again and again, for the first time at the next tick.
     Without one it is read when somebody asks for it. One that was removed or retired is back.
@@ -71,12 +73,11 @@ def upsert(
         "paused": Source.paused & ~was_out,
         "failures": case((was_out, 0), else_=Source.failures),
     }
-    statement = (
-        insert(Source)
-        .values(kind=kind, location=location, **{"name": location, **given})
-        .on_conflict_do_update(index_elements=["kind", "location"], set_={**given, **back})
-        .returning(Source.id)
-    )
+    added = insert(Source).values(kind=kind, location=location, **{"name": location, **given})
+    back["settings"] = Source.settings.op("||")(added.excluded.settings)
+    statement = added.on_conflict_do_update(
+        index_elements=["kind", "location"], set_={**given, **back}
+    ).returning(Source.id)
     return session.execute(statement).scalar_one()
 
 

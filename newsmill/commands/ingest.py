@@ -48,9 +48,10 @@ def command(  # noqa: PLR0913, PLR0917  # Every option is an argument.
         Path | None,
         typer.Option(metavar="FILE", help="With --now: write refused items here, as JSONL."),
     ] = None,
-    no_stories: Annotated[
-        bool, typer.Option("--no-stories", help="Compare these articles with no others.")
-    ] = False,
+    stories: Annotated[
+        bool | None,
+        typer.Option("--stories/--no-stories", help="Whether these articles join stories."),
+    ] = None,
 ) -> None:
     """Add sources (feeds, corpora, .eml, mbox, Maildir, mailboxes) and have them polled.
 
@@ -72,7 +73,7 @@ def command(  # noqa: PLR0913, PLR0917  # Every option is an argument.
     if refused and (running or not now):
         raise ConfigError("--refused needs --now, and no running mill: its workers poll elsewhere")
     with open_workplace(settings) as place, RefusedItems(refused) as items:
-        source_ids = _add(place, specs, {"stories": False} if no_stories else {})
+        source_ids = _add(place, specs, {} if stories is None else {"stories": stories})
         if now and not running:
             with show_progress(place.database, dict(zip(source_ids, specs, strict=True))):
                 rows = _poll(place, source_ids, items.note)

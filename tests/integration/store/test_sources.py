@@ -32,6 +32,14 @@ def test_same_source_again_is_one_row_with_the_new_settings(database: Database) 
     assert (again, stored.name, stored.settings) == (first, "B", {"x": 2})
 
 
+def test_settings_that_are_not_named_again_stay(database: Database) -> None:
+    source_id = add(database, "https://a.example/feed", settings={"stories": False, "x": 1})
+    add(database, "https://a.example/feed")
+    add(database, "https://a.example/feed", settings={"x": 2})
+    with database.begin() as session:
+        assert sources.load(session, source_id).settings == {"stories": False, "x": 2}
+
+
 def test_source_with_an_interval_is_polled_at_once_and_then_when_due(database: Database) -> None:
     source_id = add(database, "https://a.example/feed", interval=HOUR)
     assert enqueue_due(database) == [source_id]
