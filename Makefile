@@ -15,7 +15,7 @@ INSTALLED_DEV := $(VENV)/.installed-dev
 
 # What llama.cpp is compiled from and for. pip keeps what it has built by version alone; a cache
 # for each of these never gives an old one for new kernels, or one that another CPU built.
-KERNELS := inference/kernels/four_bit.cpp
+KERNELS := $(sort $(wildcard inference/kernels/*.cpp inference/kernels/*.h))
 LLAMA_KEY = $(shell ( { cat llama-cpp.cmake $(KERNELS); echo '$(LLAMA_FLAGS)'; \
   grep -m1 -E '^(flags|Features)' /proc/cpuinfo; } | cksum | tr ' ' - ) 2>/dev/null)
 LLAMA_FLAGS := $(CMAKE_ARGS)

@@ -13,12 +13,15 @@ endif()
 set(LLAMA_BUILD_COMMON OFF)
 set(LLAVA_BUILD OFF)
 
-# Our own kernels for 4-bit weights, put before llama.cpp's by the linker: docs/decisions/0012.
+# Our own kernels, put before llama.cpp's functions by the linker: docs/decisions/0012.
 # This file is read at each project() of the package; the outermost one waits for ggml-cpu.
-set(NEWSMILL_KERNELS "${CMAKE_CURRENT_LIST_DIR}/inference/kernels/four_bit.cpp")
+file(GLOB NEWSMILL_KERNELS "${CMAKE_CURRENT_LIST_DIR}/inference/kernels/*.cpp")
 function(newsmill_add_kernels)
-  target_sources(ggml-cpu PRIVATE "${NEWSMILL_KERNELS}")
-  foreach(name ggml_gemm_q4_0_8x8_q8_0 ggml_gemm_iq4_nl_8x8_q8_0)
+  target_sources(ggml-cpu PRIVATE ${NEWSMILL_KERNELS})
+  foreach(name
+      ggml_gemm_q4_0_8x8_q8_0 ggml_gemm_iq4_nl_8x8_q8_0
+      ggml_compute_forward_flash_attn_ext
+      ggml_compute_forward_glu ggml_compute_forward_rms_norm_mul_fused)
     target_link_options(ggml-cpu PRIVATE "LINKER:--wrap=${name}")
   endforeach()
 endfunction()

@@ -28,6 +28,7 @@ from bench.reading_run import Reading, Run, choose_lens, measure
 from bench.reports import Measure, report
 from bench.roofline import Roofline, measure_roofline
 from inference.cpu import usable_cores
+from inference.kernels import KERNELS, SWITCH
 from training.quantising import RECIPES, quantise
 from training.trimming import trim_vocabulary
 
@@ -72,12 +73,13 @@ def list_entries(threads: int) -> list[Entry]:
 
     return [
         # Several, since it reads them whole: one by itself may be short.
-        Entry(SEED, replace(one, method="seed", articles=4)),
+        Entry(SEED, _with(replace(one, method="seed", articles=4), SWITCH, " ".join(KERNELS))),
         every,
         *(but(f"and {lens} as second lens", replace(ours, second=lens)) for lens in SECOND_LENSES),
         but("one text of two", replace(ours, answer="one text")),
         but("8 sequences", replace(ours, sequences=8, articles=8)),
-        but("llama.cpp's own kernels", _with(ours, "GGML_CPU_FOUR_BIT", "0"), rounds=2),
+        but("llama.cpp's own kernels", _with(ours, SWITCH, " ".join(KERNELS)), rounds=2),
+        *(but(f"llama.cpp's own {name}", _with(ours, SWITCH, name)) for name in KERNELS),
         but("full vocabulary", trimmed=False),
         but("recipe compact", recipe="compact"),
         but("recipe plain", recipe="plain"),

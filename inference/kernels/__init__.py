@@ -9,20 +9,26 @@ import ctypes
 from importlib.util import find_spec
 from pathlib import Path
 
+SWITCH = "NEWSMILL_KERNELS_OFF"
+"""An environment variable: names of kernels, with spaces between, that llama.cpp's replace."""
 
-def name_kernels() -> str:
-    """Name the instructions that our 4-bit kernels use; empty where llama.cpp's own are in use.
+KERNELS = ("four_bit", "attention", "elementwise")
+"""All there are, by their source files' names."""
 
-    That is so on CPUs without AVX-512 VNNI, with GGML_CPU_FOUR_BIT=0, and with a llama.cpp that
-    was not compiled by `make install`.
+
+def list_kernels() -> tuple[str, ...]:
+    """List the kernels in use; none where llama.cpp's own are.
+
+    That is so on CPUs without AVX-512 VNNI, and with a llama.cpp that was not compiled by
+    `make install`. NEWSMILL_KERNELS_OFF takes single ones away; it is read once in a process.
     """
     package = find_spec("llama_cpp")
     if package is None or package.origin is None:
-        return ""
+        return ()
     try:
         library = ctypes.CDLL(str(Path(package.origin).parent / "lib" / "libggml-cpu.so"))
         answer = library.newsmill_kernels
     except (OSError, AttributeError):
-        return ""
+        return ()
     answer.restype = ctypes.c_char_p
-    return bytes(answer()).decode()
+    return tuple(bytes(answer()).decode().split())

@@ -103,12 +103,12 @@ def look_at_logins(home: Path) -> Iterator[Check]:
 def _look_at_processor() -> Check:
     try:
         from inference.engine import system_info
-        from inference.kernels import name_kernels
+        from inference.kernels import list_kernels
     except (ImportError, OSError, RuntimeError) as error:  # Its shared library does not load.
         return fail("processor", f"llama.cpp cannot be loaded: {error}", machine.REBUILD)
     flags = CPUINFO.read_text() if CPUINFO.exists() else ""
     compiled = parse_features(system_info())
-    return machine.judge_features(read_cpu_flags(flags), compiled, name_kernels())
+    return machine.judge_features(read_cpu_flags(flags), compiled, list_kernels())
 
 
 def _look_at_build(settings: Settings) -> Check:

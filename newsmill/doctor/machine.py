@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from inference.cpu import CPU_FLAGS
+from inference.kernels import KERNELS, SWITCH
 from newsmill.doctor.check import Check, fail, ok, warn
 
 GIGABYTE = 10**9
@@ -25,7 +27,9 @@ LARGEST_SKEW = timedelta(seconds=5)
 REBUILD = "compile it on this machine: make clean install"
 
 
-def judge_features(machine: frozenset[str], compiled: frozenset[str], kernels: str) -> Check:
+def judge_features(
+    machine: frozenset[str], compiled: frozenset[str], kernels: Sequence[str]
+) -> Check:
     """Compare what the processor can do with what llama.cpp and our kernels were compiled for."""
     known = compiled & frozenset(CPU_FLAGS.values())
     used = ", ".join(sorted(known)) or "no fast instructions"
@@ -38,12 +42,10 @@ def judge_features(machine: frozenset[str], compiled: frozenset[str], kernels: s
         detail = f"llama.cpp leaves {_join(unused)} unused, which this processor has"
         return warn("processor", detail, REBUILD)
     if kernels:
-        return ok(
-            "processor", f"llama.cpp uses {used}; our own kernels for 4-bit weights are in use"
-        )
-    if "AVX512_VNNI" in known:
-        detail = f"llama.cpp uses {used}, but not our own kernels for 4-bit weights"
-        return warn("processor", detail, f"unset GGML_CPU_FOUR_BIT, or {REBUILD}")
+        used += f", and kernels of our own: {', '.join(kernels)}"
+    if "AVX512_VNNI" in known and set(kernels) != set(KERNELS):
+        detail = f"llama.cpp uses {used}; not all of our own kernels are in use"
+        return warn("processor", detail, f"unset {SWITCH}, or {REBUILD}")
     return ok("processor", f"llama.cpp uses {used}")
 
 
