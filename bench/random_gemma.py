@@ -82,12 +82,15 @@ def lay_out_pieces(texts: Iterable[str], size: int) -> Iterator[tuple[str, int]]
     letters = "abcdefghijklmnopqrstuvwxyz"
     signs = _SIGNS.replace(" ", BLANK) + letters + letters.upper()
     pieces |= dict.fromkeys([*signs, f"{BLANK}|", f"{BLANK}||", f"{BLANK}|||"], _NORMAL)
-    words = sorted({word for text in texts for word in re.findall(r"[A-Za-z]+", text)})
+    words = sorted({pair for text in texts for pair in re.findall(r"( ?)([A-Za-z]+)", text)})
     # A word's first piece takes its blank with it, and is put together before what follows.
-    for start in range(0, max(map(len, words), default=0), MAX_PIECE_CHARS):
-        parts = [word[start : start + MAX_PIECE_CHARS] for word in words]
-        blank = "" if start else BLANK
-        chains = (blank + part[:end] for part in parts for end in range(1, len(part) + 1))
+    longest = max((len(word) for _, word in words), default=0)
+    for start in range(0, longest, MAX_PIECE_CHARS):
+        parts = [
+            (BLANK if blank and not start else "", word[start : start + MAX_PIECE_CHARS])
+            for blank, word in words
+        ]
+        chains = (blank + part[:end] for blank, part in parts for end in range(1, len(part) + 1))
         pieces |= dict.fromkeys(chains, _NORMAL)
     # No merge leads to a filler: text never holds one, but the head computes its logit.
     fillers = (f"{BLANK}ζ{number:x}" for number in range(size - len(pieces)))

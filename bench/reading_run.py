@@ -31,6 +31,8 @@ SEED_BATCH = 512
 SEED_ANSWER_TOKENS = 110
 """A whole stream, its delimiters included, as the editorial pipeline has it."""
 TEXT_TOKENS = 40
+CLOSED = "closed fields"
+"""The editorial lens without its texts: a lens whose answers are all scored."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Run:
     answer: str = "stream"
     """`stream`: 110 tokens written; `fields`: the lens's fields; `one text`: without the last."""
     second: str = ""
-    """A lens that reads each article after the first one."""
+    """A lens that reads each article after the first one: a folder of `lenses`, or `CLOSED`."""
     threads: int = 2
     flash: bool = True
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -131,8 +133,10 @@ def read_as_we_do(run: Run, articles: list[LongArticle]) -> Reading:
         threads=run.threads,
         flash_attention=run.flash,
     )
-    lens = choose_lens(run.answer)
-    lenses = [lens, load_lens(ROOT / "lenses" / run.second)] if run.second else [lens]
+    lenses = [choose_lens(run.answer)]
+    if run.second:
+        is_closed = run.second == CLOSED
+        lenses.append(choose_lens(CLOSED) if is_closed else load_lens(ROOT / "lenses" / run.second))
     began = time.perf_counter()
     with Analyst(describe_build(Path(run.folder), run.answer), settings) as analyst:
         load_s = time.perf_counter() - began
@@ -166,7 +170,10 @@ def choose_lens(answer: str) -> Lens:
         fields = (TextField(name="stream", max_chars=4000),)
     elif answer == "one text":
         fields = fields[:-1]
-    return lens.model_copy(update={"contract": Contract(fields=fields)})
+    elif answer == CLOSED:
+        fields = tuple(field for field in fields if not isinstance(field, TextField))
+    name = "closed" if answer == CLOSED else lens.name
+    return lens.model_copy(update={"name": name, "contract": Contract(fields=fields)})
 
 
 def describe_build(folder: Path, answer: str) -> Build:
