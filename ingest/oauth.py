@@ -18,6 +18,7 @@ import httpx2
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ingest.credentials import Grant
+from ingest.http_errors import type_fault
 from schemas.errors import ConfigError, PermanentError, TransientError
 
 LIFE_OF_A_TEST = timedelta(days=7)
@@ -180,8 +181,8 @@ def _post(http: httpx2.Client, url: str, form: dict[str, str]) -> _TokenAnswer:
     host = urlsplit(url).hostname
     try:
         response = http.post(url, data={name: value for name, value in form.items() if value})
-    except httpx2.HTTPError as error:
-        raise TransientError(f"{host}: {str(error) or type(error).__name__}") from error
+    except httpx2.RequestError as error:
+        raise type_fault(error, f"{host}") from error
     if response.status_code == 429 or response.status_code >= 500:
         raise TransientError(f"{host}: the server answered {response.status_code}")
     try:

@@ -1,14 +1,21 @@
-"""A web server that behaves as badly as real ones: each path in a way of its own."""
+"""A web server that behaves as badly as real ones: each path in a way of its own.
+
+It can also speak TLS, with certificates that nobody should trust: `tests/data/certificates` holds
+one that vouches for itself and one that ended in 2021, each with its key, made for these tests.
+"""
 
 from __future__ import annotations
 
 import gzip
+import ssl
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.paths import DATA
 
 ADDRESS = "127.0.0.9"
 """Not 127.0.0.1, so that a test can allow this one and see the other refused."""
@@ -180,16 +187,28 @@ asked: list[str] = []
 """Paths in the order in which they were asked for."""
 
 
+def find_certificate(name: str) -> str:
+    """Name the file of a certificate, for a server to show or for a client to trust."""
+    return str(DATA / "certificates" / f"{name}.pem")
+
+
 @contextmanager
-def serve_nastily() -> Iterator[str]:
-    """Serve while the body runs; yields the base URL."""
+def serve_nastily(certificate: str | None = None) -> Iterator[str]:
+    """Serve while the body runs, over TLS if a certificate is named; yields the base URL."""
     make_bomb()
     server = QuietServer((ADDRESS, 0), Handler)
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(find_certificate(certificate))
+        # The handshake is left to the first read: a client that refuses it costs no other's turn.
+        server.socket = context.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     asked.clear()
     try:
-        yield f"http://{ADDRESS}:{server.server_port}"
+        yield f"{'https' if certificate else 'http'}://{ADDRESS}:{server.server_port}"
     finally:
         server.shutdown()
         server.server_close()

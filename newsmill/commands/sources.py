@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -104,10 +104,7 @@ def remove(which: Which) -> None:
     """Forget sources. Their articles stay."""
     from store import sources
 
-    with _session() as session:
-        source_ids = _find(session, which)
-        sources.remove(session, source_ids)
-    typer.echo(f"{len(source_ids)} removed")
+    _change(which, sources.remove, "removed")
 
 
 @app.command()
@@ -115,10 +112,7 @@ def pause(which: Which) -> None:
     """Poll sources no more until they are resumed."""
     from store import sources
 
-    with _session() as session:
-        source_ids = _find(session, which)
-        sources.pause(session, source_ids)
-    typer.echo(f"{len(source_ids)} paused")
+    _change(which, sources.pause, "paused")
 
 
 @app.command()
@@ -126,10 +120,7 @@ def resume(which: Which) -> None:
     """Poll sources again: those that were paused, are gone, or have failed for long."""
     from store import sources
 
-    with _session() as session:
-        source_ids = _find(session, which)
-        sources.resume(session, source_ids)
-    typer.echo(f"{len(source_ids)} polled again from the next tick on")
+    _change(which, sources.resume, "polled again from the next tick on")
 
 
 @app.command()
@@ -247,6 +238,13 @@ def _store(
         ]
 
 
+def _change(which: list[str], change: Callable[[Session, list[int]], None], told: str) -> None:
+    with _session() as session:
+        source_ids = _find(session, which)
+        change(session, source_ids)
+    typer.echo(f"{len(source_ids)} {told}")
+
+
 def _find(session: Session, which: list[str]) -> list[int]:
     from schemas.errors import ConfigError
     from store import sources
@@ -260,7 +258,7 @@ def _find(session: Session, which: list[str]) -> list[int]:
                 f"{how_many} the id, location or name {typed!r}: newsmill sources list"
             )
         found += source_ids
-    return found
+    return list(dict.fromkeys(found))
 
 
 @contextmanager
