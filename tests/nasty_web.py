@@ -83,10 +83,17 @@ class Handler(BaseHTTPRequestHandler):
 
     def answer_teasers(self) -> None:
         """Give teasers whose pages are an article, a paywall, nothing, and something else."""
+        self.tease("story", "wall", "vanished", "other")
+
+    def answer_unlucky(self) -> None:
+        """Give teasers whose pages are not to be had: never, not for hours, not at once."""
+        self.tease("broken", "busy", "tired")
+
+    def tease(self, *names: str) -> None:
         items = "".join(
             f"<item><title>Ferry {name}</title><link>http://{self.headers['Host']}/{name}</link>"
             f"<description>{TEASER} Report {name}. Read more…</description></item>"
-            for name in ("story", "wall", "vanished", "other")
+            for name in names
         )
         self.answer(200, f"<rss version='2.0'><channel>{items}</channel></rss>".encode())
 
@@ -102,6 +109,14 @@ class Handler(BaseHTTPRequestHandler):
     def answer_other(self) -> None:
         text = "<p>Welcome to our shop, where socks of all colours wait for you.</p>" * 30
         self.answer(200, f"<html><body>{text}</body></html>".encode(), Content_Type="text/html")
+
+    def answer_tired(self) -> None:
+        """Be overloaded, then ask for a pause, then give the story."""
+        times = asked.count("tired")
+        if times > 2:
+            self.answer_story()
+        else:
+            self.answer(503 if times == 1 else 429, b"", Retry_After="0" if times == 1 else "300")
 
     def answer_missing(self) -> None:
         self.answer(404, b"not here")
