@@ -36,9 +36,9 @@ class Article(Base):
     text: Mapped[str]
     """Plain text; paragraphs are parted by one blank line."""
     url: Mapped[str | None]
-    """Canonical address; null where none identifies the article."""
+    """Canonical address, or a redirector's; null where none leads to the article alone."""
     address_key: Mapped[str | None]
-    """The same for all forms of the address: http or https, mobile, AMP."""
+    """The same for all forms of the address: http or https, mobile, AMP; null for a redirector."""
     content_key: Mapped[str]
     """32 hex digits over the title and text that the source gave, normalised."""
     revision: Mapped[int] = mapped_column(server_default=sql("1"))
