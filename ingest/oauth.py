@@ -46,8 +46,10 @@ def read_client_file(path: Path) -> OAuthClient:
     """Read the file that Google's console gives for a desktop app; ConfigError if it is another."""
     try:
         text = path.expanduser().read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read ({error})") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: cannot be read: it is no text in UTF-8") from None
     try:
         client = _ClientFile.model_validate_json(text).installed
     except ValidationError:
