@@ -152,6 +152,9 @@ def _poll(place: Workplace, source_ids: list[int], on_refused: NoteRefused) -> l
     use_mill(mill)
     try:
         return [_poll_one(place, source_id) for source_id in source_ids]
+    except KeyboardInterrupt:
+        typer.echo("interrupted: name the same sources again to go on from here", err=True)
+        raise
     finally:
         mill.close()
 
