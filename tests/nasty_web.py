@@ -76,6 +76,10 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.answer(200, make_feed("good").encode(), ETag=ETAG)
 
+    def answer_unchanged(self) -> None:
+        """Say so to whoever asks, also for the first time."""
+        self.answer(304, b"")
+
     def answer_edited(self) -> None:
         """Give one of the articles another text each time."""
         body = make_feed("edited").replace("nobody", f"{asked.count('edited')} people", 1)

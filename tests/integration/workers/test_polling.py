@@ -29,6 +29,7 @@ NO_PUBLIC_ADDRESS = "is not an address of the public Internet"
 # path, state after one poll, articles, words of the reason or of a note
 BEHAVIOURS = [
     ("good", "healthy", 3, ""),
+    ("unchanged", "healthy", 0, ""),
     ("missing", "failing", 0, "the server answered 404 (Not Found)"),
     ("moved", "healthy", 3, ""),
     ("gone", "retired", 0, "the server answered 410 (Gone)"),
