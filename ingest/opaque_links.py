@@ -23,9 +23,9 @@ _SENDERS = """
     responsys.net rs6.net sendgrid.net sendibt2.com sendibt3.com
 """
 SHORTENERS = frozenset(_SHORTENERS.split())
-SENDERS = tuple(_SENDERS.split())
-"""Hosts whose links are redirectors, and nothing else, themselves or any host below them."""
-_PAGES = (("mandrillapp.com", "/track/"), ("substack.com", "/redirect/"))
+SENDERS = tuple(f".{name}" for name in _SENDERS.split())
+"""Ends of hosts whose links are redirectors, and nothing else."""
+_PAGES = ((".mandrillapp.com", "/track/"), (".substack.com", "/redirect/"))
 """Hosts that have redirectors beside pages of their own."""
 _TOKEN = re.compile(r"(?=[^/]*\d)[A-Za-z0-9_=~.%-]{8,}")
 """What a sender writes in place of words; an article's address nearly always has some."""
@@ -37,9 +37,10 @@ def is_opaque(url: str) -> bool:
     if parts is None:
         return False
     host, path = (parts.hostname or "").lower().removeprefix("www."), parts.path
-    if host in SHORTENERS or any(_is_below(host, sender) for sender in SENDERS):
+    # With a dot before it, a host also ends with its own name.
+    if host in SHORTENERS or f".{host}".endswith(SENDERS):
         return path.strip("/") != ""
-    if any(_is_below(host, name) and path.startswith(start) for name, start in _PAGES):
+    if any(f".{host}".endswith(end) and path.startswith(start) for end, start in _PAGES):
         return True
     return _is_tracker(host, path, parts.query)
 
@@ -52,10 +53,6 @@ def _is_tracker(host: str, path: str, query: str) -> bool:
     if first.lower() in TRACKER_SEGMENTS:
         return bool(query or rest)
     return not rest and bool(_TOKEN.fullmatch(first) or (query and not first))
-
-
-def _is_below(host: str, name: str) -> bool:
-    return host == name or host.endswith(f".{name}")
 
 
 def _split(url: str) -> SplitResult | None:
