@@ -11,8 +11,7 @@ from collections.abc import Generator, Hashable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType, TracebackType
-from typing import Self
+from types import MappingProxyType
 
 from inference.batching import Batch, Cost
 from inference.builds import Build, verify_build
@@ -23,6 +22,7 @@ from inference.prompt import Prompt, Segment, compose_prompt, render_question
 from inference.shape import apply_settings, budget_of, default_choice, slot_tokens
 from inference.tape import Decoding
 from inference.tuning import Choice
+from schemas.closing import Closing
 from schemas.completions import Completion
 from schemas.effort import Effort
 from schemas.gate import Gate
@@ -70,7 +70,7 @@ class _Read:
     """For reading and writing the prompt; the batch counts it as prefill."""
 
 
-class Analyst:
+class Analyst(Closing):
     """Reads articles with one build. To be closed; not for use from two threads at once."""
 
     def __init__(
@@ -122,17 +122,6 @@ class Analyst:
     def close(self) -> None:
         """Free the model."""
         self._engine.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _read(self, request: Request) -> Decoding[_Read]:
         """Read one article: a coroutine that the batch drives."""

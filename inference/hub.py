@@ -27,6 +27,7 @@ from inference.builds import (
     load_build,
 )
 from inference.catalogue import CatalogueEntry
+from ingest.http_errors import type_fault
 from schemas.errors import ConfigError, NewsmillError, PermanentError, TransientError
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
@@ -158,11 +159,8 @@ def _typed_errors(url: str) -> Iterator[None]:
     """Turn the client's errors into ours."""
     try:
         yield
-    except (httpx2.InvalidURL, httpx2.UnsupportedProtocol, httpx2.TooManyRedirects) as error:
-        raise PermanentError(f"{url}: {error}") from None
-    except httpx2.RequestError as error:
-        reason = str(error) or type(error).__name__
-        raise TransientError(f"the model hub cannot be reached: {url}: {reason}") from None
+    except (httpx2.RequestError, httpx2.InvalidURL) as error:
+        raise type_fault(error, f"the model hub cannot be reached: {url}") from None
 
 
 def _check_status(response: httpx2.Response, url: str) -> None:

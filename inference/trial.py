@@ -15,12 +15,12 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from inference.cpu import SPINS_VARIABLE
 from inference.engine import Engine, EngineShape
 from inference.tuning import Choice, Load, Speed
+from schemas.closing import Closing
 from schemas.errors import ConfigError, NewsmillError
 
 LONGEST_PROMPT = 512
@@ -30,7 +30,7 @@ LEAST_S = 0.15
 """Shorter than this, a measurement is repeated until it takes as long."""
 
 
-class Trials:
+class Trials(Closing):
     """The processes that measure one model, one for each way of waiting."""
 
     def __init__(self, model: Path, slot_tokens: int, load: Load) -> None:
@@ -63,17 +63,6 @@ class Trials:
         """End every process."""
         while self._processes:
             self._end(self._processes.popitem()[1])
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _ask(self, choice: Choice) -> dict[str, Any]:
         shape = EngineShape(

@@ -64,6 +64,8 @@ def read_record(line: bytes | None, number: int, now: datetime) -> ArticleDraft 
         return Refused(where, f"the line is longer than {MAX_LINE_BYTES:,} bytes")
     try:
         record = json.loads(line)
+    except json.JSONDecodeError as error:
+        return Refused(where, f"not JSON: {error.msg} at column {error.colno}")
     except (ValueError, RecursionError) as error:
         return Refused(where, f"not JSON: {error}"[:200])
     if not isinstance(record, dict):

@@ -15,6 +15,7 @@ from ingest.addresses import address_key, choose_address
 from ingest.batches import Refused
 from ingest.dates import mend_date
 from ingest.identity import canonical_url, content_key
+from ingest.opaque_links import is_opaque
 from ingest.text import ReadText, clean_text, one_line
 from schemas.articles import ArticleDraft
 
@@ -24,6 +25,7 @@ MAX_NAME_CHARS = 200
 BORROWED_TITLE_CHARS = 120
 MAX_METADATA_CHARS = 2_000
 MAX_METADATA_ITEMS = 50
+OPAQUE_NOTE = "its link is a redirector's, which does not say where it leads: it identifies nothing"
 EMPTY: tuple[Any, ...] = ("", None, [])
 
 
@@ -60,6 +62,9 @@ def make_draft(raw: RawItem, now: datetime) -> ArticleDraft | Refused:
     if note:
         notes.append(note)
     url = choose_address(canonical_url(raw.url), canonical_url(raw.body.declared_url))
+    is_nobodys = url is not None and is_opaque(url)
+    if is_nobodys:
+        notes.append(OPAQUE_NOTE)
     key = content_key(title, text, raw.url)
     # All parts were made here, so pydantic's validation (three times the cost) is left out.
     return ArticleDraft.model_construct(
@@ -67,7 +72,7 @@ def make_draft(raw: RawItem, now: datetime) -> ArticleDraft | Refused:
         title=title,
         text=text,
         url=url,
-        address_key=address_key(url),
+        address_key=None if is_nobodys else address_key(url),
         content_key=key,
         published_at=published_at,
         author=one_line(raw.author)[:MAX_NAME_CHARS] or None,

@@ -134,8 +134,8 @@ def _author(entry: Any) -> str:
 
 
 def _link(entry: Any) -> str | None:
-    """Find the entry's page: its link, else an id that is an address."""
-    for candidate in (_text(entry, "link"), _text(entry, "id")):
+    """Find the entry's page: its link, before FeedBurner replaced it, else an id that is one."""
+    for candidate in (_text(entry, name) for name in ("feedburner_origlink", "link", "id")):
         if candidate.lower().startswith(("http://", "https://")):
             return candidate
     return None

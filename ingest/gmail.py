@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
 import httpx2
@@ -23,8 +22,10 @@ from ingest.gmail_answers import (
     Profile,
     RawMessage,
 )
+from ingest.http_errors import type_fault
 from ingest.mail import MAX_MAIL_BYTES
 from ingest.oauth import check_address
+from schemas.closing import Closing
 from schemas.errors import PermanentError, TransientError
 
 API_URL = "https://gmail.googleapis.com"
@@ -56,7 +57,7 @@ class TooLargeError(PermanentError):
     """An answer is larger than any mail that is read."""
 
 
-class GmailClient:
+class GmailClient(Closing):
     """One account's mailbox. Use as a context manager or call `close`."""
 
     def __init__(
@@ -120,17 +121,6 @@ class GmailClient:
     def close(self) -> None:
         self._http.close()
 
-    def __enter__(self) -> GmailClient:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def _turn(self, page: HistoryPage, wanted: dict[str, Any]) -> Iterator[HistoryPage]:
         yield page
         while page.next_page:
@@ -193,7 +183,7 @@ class GmailClient:
                 wait = response.headers.get("Retry-After", "")
                 return response.status_code, bytes(body), float(wait) if wait.isdigit() else 0.0
         except httpx2.RequestError as error:
-            raise TransientError(f"Gmail: {str(error) or type(error).__name__}") from error
+            raise type_fault(error, "Gmail") from error
 
 
 def _to_error(status: int, body: bytes) -> PermanentError | TransientError:

@@ -12,13 +12,14 @@ from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from itertools import pairwise
-from types import TracebackType
 
 import httpx2
 
 from ingest.address_guard import AddressGuard
+from ingest.http_errors import type_fault
 from ingest.http_headers import read_fresh_for, read_retry_after
-from ingest.transport import OVER_DEADLINE, Deadline, make_transport
+from ingest.transport import Deadline, make_transport
+from schemas.closing import Closing
 from schemas.errors import NewsmillError, PermanentError, TransientError
 
 MAX_REDIRECTS = 5
@@ -54,7 +55,7 @@ class NotModified:
     fresh_for: timedelta | None = None
 
 
-class HttpClient:
+class HttpClient(Closing):
     """One connection pool, one set of limits. Use as a context manager or call `close`.
 
     Fetches one thing at a time: the deadline is that of the fetch at hand.
@@ -94,8 +95,9 @@ class HttpClient:
         """GET a URL unless it is unchanged since the state given.
 
         Raises TransientError for timeouts, network faults, 429 and 5xx, and PermanentError for
-        other statuses, bad URLs, redirect loops and hosts that may not be fetched from. Errors
-        carry `status` and, where the server names a time, `retry_after`.
+        other statuses, bad URLs, redirect loops, certificates that are not trusted and hosts that
+        may not be fetched from. Errors carry `status` and, where the server names a time,
+        `retry_after`.
         """
         headers = {}
         if etag:
@@ -107,10 +109,8 @@ class HttpClient:
         try:
             with self._client.stream("GET", url, headers=headers) as response:
                 return self._take(response, shown)
-        except (httpx2.InvalidURL, httpx2.UnsupportedProtocol, httpx2.TooManyRedirects) as error:
-            raise PermanentError(f"{shown}: {error}", url=shown) from error
-        except httpx2.RequestError as error:
-            raise TransientError(f"{shown}: {_describe(error)}", url=shown) from error
+        except (httpx2.RequestError, httpx2.InvalidURL) as error:
+            raise type_fault(error, shown, url=shown) from error
         except NewsmillError as error:
             if shown in error.message:
                 raise
@@ -118,17 +118,6 @@ class HttpClient:
 
     def close(self) -> None:
         self._client.close()
-
-    def __enter__(self) -> HttpClient:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _take(self, response: httpx2.Response, url: str) -> Fetched | NotModified:
         status, headers = response.status_code, response.headers
@@ -193,13 +182,3 @@ def _find_move(response: httpx2.Response) -> str | None:
     if found == asked or is_downgrade or asked.userinfo or found.userinfo:
         return None
     return str(found.copy_with(fragment=None))
-
-
-def _describe(error: httpx2.RequestError) -> str:
-    """Say in words what went wrong on the way."""
-    told = str(error) or type(error).__name__
-    if isinstance(error, httpx2.TimeoutException) and OVER_DEADLINE not in told:
-        return "the server did not answer in time"
-    if told.startswith("[SSL"):
-        return "no secure connection: " + told.partition("] ")[2].partition(" (_ssl")[0]
-    return told.partition("] ")[2] if told.startswith("[Errno ") else told

@@ -13,7 +13,6 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
-from types import TracebackType
 from typing import Any
 
 from ingest.imap_answers import (
@@ -28,6 +27,7 @@ from ingest.imap_answers import (
 from ingest.imap_errors import typed_errors
 from ingest.mail_locations import ImapLocation
 from ingest.oauth import is_loopback
+from schemas.closing import Closing
 from schemas.errors import PermanentError
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -56,7 +56,7 @@ class _Secure(_Plain, imaplib.IMAP4_SSL):
     """With `IMAP4_SSL` behind `_Plain`, its socket and our limit."""
 
 
-class ImapClient:
+class ImapClient(Closing):
     """One connection, opened by `open_imap`. Use as a context manager or call `close`."""
 
     def __init__(self, connection: imaplib.IMAP4, host: str) -> None:
@@ -124,17 +124,6 @@ class ImapClient:
             self._connection.logout()
         with suppress(OSError):
             self._connection.shutdown()
-
-    def __enter__(self) -> ImapClient:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _authenticate(self, mechanism: str, first: str) -> None:
         answers = iter([first.encode()])

@@ -3,6 +3,7 @@
 A mail that nobody sent in bulk is never split, and neither is an answer: a friend's list of links
 stays a letter. The items' `url` stays empty: an item points at an article and is not that article,
 which may come from a feed in full; its link is in `metadata["link"]` and is the first of `links`.
+Where that is a redirector's, which could not be opened, `metadata["link_is_redirector"]` says so.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from ingest.identity import content_key
 from ingest.newsletters.issues import drop_boilerplate, read_issue
 from ingest.newsletters.items import NewsItem
 from ingest.newsletters.redirectors import clean_link
+from ingest.opaque_links import is_opaque
 from ingest.text import ReadText
 from schemas.articles import Link
 
@@ -91,6 +93,7 @@ def _raw_item(mail: RawItem, item: NewsItem, issue_id: str, order: int) -> RawIt
             "section": item.section,
             "sponsored": item.is_sponsored,
             "link": item.link,
+            **({"link_is_redirector": True} if is_opaque(item.link or "") else {}),
         },
         notes=(),
     )

@@ -18,6 +18,7 @@ import httpx2
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ingest.credentials import Grant
+from ingest.http_errors import type_fault
 from schemas.errors import ConfigError, PermanentError, TransientError
 
 LIFE_OF_A_TEST = timedelta(days=7)
@@ -45,8 +46,10 @@ def read_client_file(path: Path) -> OAuthClient:
     """Read the file that Google's console gives for a desktop app; ConfigError if it is another."""
     try:
         text = path.expanduser().read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read ({error})") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: cannot be read: it is no text in UTF-8") from None
     try:
         client = _ClientFile.model_validate_json(text).installed
     except ValidationError:
@@ -180,8 +183,8 @@ def _post(http: httpx2.Client, url: str, form: dict[str, str]) -> _TokenAnswer:
     host = urlsplit(url).hostname
     try:
         response = http.post(url, data={name: value for name, value in form.items() if value})
-    except httpx2.HTTPError as error:
-        raise TransientError(f"{host}: {str(error) or type(error).__name__}") from error
+    except httpx2.RequestError as error:
+        raise type_fault(error, f"{host}") from error
     if response.status_code == 429 or response.status_code >= 500:
         raise TransientError(f"{host}: the server answered {response.status_code}")
     try:

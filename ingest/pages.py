@@ -1,7 +1,8 @@
 """The page behind a teaser: fetched, its article found, and the better of the two texts chosen.
 
-What goes wrong is a note and never an error: the teaser stays the article's text. Extraction is
-another process's work, see `ingest/helper.py`.
+What goes wrong for good is a note and no error: the teaser stays the article's text. What may pass
+by itself is left to the caller, who may come back. Extraction is another process's work, see
+`ingest/helper.py`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Literal, Protocol
 from ingest.http import Fetched, without_password
 from ingest.reading_sources import Fetches
 from schemas.articles import Link
-from schemas.errors import PermanentError, TransientError
+from schemas.errors import NewsmillError, PermanentError, TransientError
 
 LEAST_GAIN = 1.2
 """A page's text that is not this much longer is not worth having another than the feed's."""
@@ -62,12 +63,14 @@ class BestBody:
 
 
 def read_page(teaser: Teaser, client: Fetches, extractor: Extracts) -> BestBody:
-    """Fetch the page of a teaser and choose the better text; never raises for what it meets."""
+    """Fetch the page of a teaser and choose the better text.
+
+    Raises TransientError for a page that may be had later, such as from a server that is away.
+    """
     try:
         answer = client.fetch(teaser.url)
-    except (PermanentError, TransientError) as error:
-        reason = error.message.removeprefix(f"{without_password(teaser.url)}: ")
-        return _keep(teaser, f"its page could not be fetched: {reason}")
+    except PermanentError as error:
+        return _keep(teaser, f"its page could not be fetched: {_reason(teaser, error)}")
     if not isinstance(answer, Fetched):
         return _keep(teaser, "its page could not be fetched: the server answered 304")
     media_type = (answer.content_type or "").partition(";")[0].strip().lower()
@@ -79,6 +82,12 @@ def read_page(teaser: Teaser, client: Fetches, extractor: Extracts) -> BestBody:
     if found.verdict:
         return _keep(teaser, f"its link leads to {found.verdict}")
     return choose_body(teaser, found)
+
+
+def give_up(teaser: Teaser, error: TransientError, attempts: int) -> BestBody:
+    """Keep the teaser of a page that could not be had in so many attempts."""
+    times = "at the first attempt" if attempts == 1 else f"in {attempts} attempts"
+    return _keep(teaser, f"its page could not be fetched {times}: {_reason(teaser, error)}")
 
 
 def choose_body(teaser: Teaser, found: Extracted) -> BestBody:
@@ -104,6 +113,10 @@ def _words(text: str) -> set[str]:
 
 def _bare(word: str) -> str:
     return word.strip(".,;:!?…\"'()[]«»„“”‘’–-")
+
+
+def _reason(teaser: Teaser, error: NewsmillError) -> str:
+    return error.message.removeprefix(f"{without_password(teaser.url)}: ")
 
 
 def _keep(teaser: Teaser, note: str) -> BestBody:

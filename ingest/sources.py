@@ -5,6 +5,7 @@ Looks at names and at the folder's layout only; opens no file and fetches nothin
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -33,6 +34,8 @@ KNOWN_SHAPES = (
     f"{', '.join(KIND_BY_SUFFIX)}, a Maildir, a folder of .eml files, "
     "or a mailbox (imaps://user@host/INBOX, gmail://user@gmail.com)"
 )
+_HOST = re.compile(r"(?:[\w-]+\.)+[a-z]{2,}(?::\d+)?(?:/|$)", re.IGNORECASE)
+"""What looks like a site's name, with or without a path."""
 REMOTE = ("http://", "https://", "imap://", "imaps://", "gmail://")
 
 
@@ -91,7 +94,9 @@ def _recognise_url(url: str, scheme: str) -> SourceSpec:
 def _recognise_path(path: Path, typed: str) -> SourceSpec:
     path = path.absolute()
     if not path.exists():
-        raise ConfigError(f"{typed}: no such file or folder; give {KNOWN_SHAPES}")
+        is_site = _HOST.match(typed) and _kind_of_name(path.name) is None
+        hint = f"if it is a site, write https://{typed}; else " if is_site else ""
+        raise ConfigError(f"{typed}: no such file or folder; {hint}give {KNOWN_SHAPES}")
     if path.is_dir():
         if is_maildir(path) or any(path.glob("*.eml")):
             return SourceSpec("mail", str(path))

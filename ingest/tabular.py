@@ -152,4 +152,6 @@ def _tidy(name: str) -> str:
 
 def _describe_lack(names: Sequence[str]) -> str:
     wanted = ", ".join(sorted(TELLING_NAMES))
+    if not any(names):
+        return f"it names no columns; one of them must be: {wanted}"
     return f"none of its columns ({', '.join(names)[:100]}) is one of: {wanted}"

@@ -10,9 +10,9 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any, Self
 
+from schemas.closing import Closing
 from schemas.errors import ConfigError, TransientError
 
 Key = tuple[str, str]
@@ -22,7 +22,7 @@ BEGINNING = b'{"id":"'
 """Of every answer."""
 
 
-class AnswersFile:
+class AnswersFile(Closing):
     """Appends answers; each line reaches the disk's cache before the next article is read."""
 
     def __init__(self, path: Path) -> None:
@@ -55,12 +55,7 @@ class AnswersFile:
             raise ConfigError(f"{self._path}: cannot be written: {error.strerror}") from None
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         if self._file is not None:
             self._file.close()
 

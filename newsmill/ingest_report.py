@@ -11,11 +11,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO
 
 import typer
 
+from schemas.closing import Closing
 from schemas.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ SHOWN = 5
 LOOK_EVERY_S = 0.5
 
 
-class RefusedItems:
+class RefusedItems(Closing):
     """Keeps the first refused items of each source for the terminal, and writes all to a file."""
 
     def __init__(self, path: Path | None) -> None:
@@ -45,12 +45,7 @@ class RefusedItems:
                 raise ConfigError(f"{self._path}: cannot be written: {error.strerror}") from None
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         if self._file is not None:
             self._file.close()
 

@@ -125,8 +125,10 @@ def _read(file: Path) -> str:
     try:
         with file.expanduser().open(encoding="utf-8") as stream:
             return stream.read(MAX_FILE_CHARS)
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file}: cannot be read ({error})") from None
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{file}: cannot be read: it is no text in UTF-8") from None
 
 
 def _read_grant(file: Path) -> Grant:

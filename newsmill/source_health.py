@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,6 +11,8 @@ from store.source_health import SourceHealth
 
 LEAST_FAILURES = 3
 """In a row, before a source is reported: a machine that was asleep for a week has failed once."""
+
+SHOWN_NOTES = 2
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ def judge(source: SourceHealth, limits: IngestSettings, now: datetime) -> Judgem
     silent_for = now - (source.last_item_at or source.created_at)
     if source.interval is not None and silent_for > limits.alert_silent:
         return Judgement("silent", f"no new article for {tell_age(silent_for)}", is_alert=True)
-    return Judgement("healthy", "; ".join(source.notes[:2]))
+    return Judgement("healthy", _sum_up(source.notes))
 
 
 def list_alerts(
@@ -58,6 +60,11 @@ def tell_age(age: timedelta) -> str:
         if seconds >= 2 * length:
             return f"{seconds // length} {unit}"
     return f"{seconds} seconds"
+
+
+def _sum_up(notes: Sequence[str]) -> str:
+    more = len(notes) - SHOWN_NOTES
+    return "; ".join(notes[:SHOWN_NOTES]) + (f"; and {more} more" if more > 0 else "")
 
 
 def _judge_failing(source: SourceHealth, limits: IngestSettings, now: datetime) -> Judgement:

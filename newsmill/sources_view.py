@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from pathlib import PurePath
 from typing import Any
 
-from rich.markup import escape
+from rich.console import Group
 from rich.table import Table
+from rich.text import Text
 
 from ingest.probing import Probe
 from newsmill.source_health import Judgement, tell_age
@@ -16,33 +18,41 @@ from store.source_health import SourceHealth, Traffic
 
 COLOURS = {"healthy": "green", "failing": "yellow", "silent": "yellow", "retired": "red"}
 SHOWN_ENTRIES = 5
+UNITS = {"seconds": "s", "minutes": "min", "hours": "h", "days": "days"}
 
 Judged = Sequence[tuple[SourceHealth, Judgement]]
 
 
-def draw_sources(judged: Judged, traffic: Mapping[int, Traffic], now: datetime) -> Table:
-    """Show one source a line: state, pace, yield, and what is to be said."""
+def draw_sources(judged: Judged, traffic: Mapping[int, Traffic], now: datetime) -> Group:
+    """Show one source a line: state, pace and yield; below them, what is to be said of some."""
+    has_folders = any(source.folder for source, _ in judged)
     table = Table(box=None, pad_edge=False)
-    for heading in ("id", "source", "folder", "state"):
+    table.add_column("id", justify="right", no_wrap=True)
+    # These two give way on a narrow terminal; their cells are cut then.
+    for heading in ("source", "folder") if has_folders else ("source",):
         table.add_column(heading)
+    table.add_column("state", no_wrap=True)
     for heading in ("next poll", "last news", "a day", "kept"):
-        table.add_column(heading, justify="right")
-    table.add_column("")
+        table.add_column(heading, justify="right", no_wrap=True)
     for source, judgement in judged:
         came = traffic.get(source.source_id, Traffic())
         colour = COLOURS.get(judgement.state, "default")
         table.add_row(
             str(source.source_id),
-            escape(source.name),
-            escape(source.folder or ""),
+            _cut(_name(source)),
+            *([_cut(source.folder or "")] if has_folders else []),
             f"[{colour}]{judgement.state}[/]",
             _until(source.next_due_at, now) if not source.paused else "–",
             _since(source.last_item_at, now),
             f"{came.per_day:.1f}",
             "–" if came.kept_share is None else f"{came.kept_share:.0%}",
-            escape(judgement.words),
         )
-    return table
+    told = [
+        Text(f"{source.source_id}, {_name(source)}: {judgement.words}")
+        for source, judgement in judged
+        if judgement.words
+    ]
+    return Group(table, *([Text()] if told else []), *told)
 
 
 def to_json(judged: Judged, traffic: Mapping[int, Traffic]) -> list[dict[str, Any]]:
@@ -76,11 +86,29 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
+def _name(source: SourceHealth) -> str:
+    """Give the name, or of a location that stands in for it what tells it from others."""
+    if source.name != source.location:
+        return source.name
+    if source.location.startswith("/"):
+        return PurePath(source.location).name
+    return source.location.partition("://")[2].rstrip("/") or source.location
+
+
+def _cut(text: str) -> Text:
+    return Text(text, no_wrap=True, overflow="ellipsis")
+
+
 def _until(moment: datetime | None, now: datetime) -> str:
     if moment is None:
         return "–"
-    return "now" if moment <= now else f"in {tell_age(moment - now)}"
+    return "now" if moment <= now else f"in {_brief(moment - now)}"
 
 
 def _since(moment: datetime | None, now: datetime) -> str:
-    return "–" if moment is None else f"{tell_age(now - moment)} ago"
+    return "–" if moment is None else f"{_brief(now - moment)} ago"
+
+
+def _brief(age: timedelta) -> str:
+    number, unit = tell_age(age).split()
+    return f"{number} {UNITS[unit]}"

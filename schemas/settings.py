@@ -80,6 +80,10 @@ class IngestSettings(Group):
     """Whether the page is fetched where a feed gives only a teaser."""
     page_limit_s: float = Attribute(default=10.0, ge=1, le=120)
     """Longest time for finding the article in one page, in seconds."""
+    page_attempts: int = Attribute(default=4, ge=1, le=20)
+    """Attempts at a page whose server is away or busy, before the feed's text has to do."""
+    page_retry: Duration = timedelta(minutes=1)
+    """Wait before the second attempt at a page; it doubles with each further one."""
     stories: bool = True
     """Whether articles that tell the same news are put together in stories."""
     story_window: Duration = timedelta(days=3)

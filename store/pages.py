@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from schemas.articles import Link
+from store import work
 from store.clean import clean_text, to_json
 from store.statements import execute
 
@@ -20,6 +21,24 @@ WHERE stage = 'prefilter' AND subject_id IN (
     SELECT FROM work AS page WHERE page.stage = 'page' AND page.subject_id = work.subject_id
 )
 RETURNING subject_id
+"""
+
+# A dead row is never sent again by itself: its `sent_at` says that its article has gone on.
+_HAS_DEAD = """
+SELECT EXISTS (SELECT FROM work WHERE stage = 'page' AND state = 'dead' AND sent_at IS NULL)
+"""
+
+_PASS_ON_DEAD = """
+WITH dead AS (
+    UPDATE work SET sent_at = now()
+    WHERE stage = 'page' AND state = 'dead' AND sent_at IS NULL
+    RETURNING subject_id, error
+)
+UPDATE article
+SET notes = notes || jsonb_build_array('its page could not be read: ' || coalesce(error, 'unknown'))
+FROM dead
+WHERE article.id = dead.subject_id
+RETURNING article.id
 """
 
 _SAVE = """
@@ -42,6 +61,22 @@ def hold(
         return []
     rows = execute(session, _HOLD, article_ids=list(article_ids), content_keys=list(content_keys))
     return sorted(rows.scalars(), reverse=True)
+
+
+def has_dead(session: Session) -> bool:
+    """Tell whether articles wait for a page that was given up."""
+    return bool(execute(session, _HAS_DEAD).scalar())
+
+
+def pass_on_dead(session: Session) -> list[int]:
+    """Let articles go on whose page has become a dead letter, with what the feed says.
+
+    A page is worth waiting for, but no article is lost for one. The letter stays. Returns their
+    ids, newest first.
+    """
+    article_ids = sorted(execute(session, _PASS_ON_DEAD).scalars(), reverse=True)
+    work.enqueue(session, "prefilter", article_ids, again=True)
+    return article_ids
 
 
 def save(

@@ -1,14 +1,21 @@
-"""A web server that behaves as badly as real ones: each path in a way of its own."""
+"""A web server that behaves as badly as real ones: each path in a way of its own.
+
+It can also speak TLS, with certificates that nobody should trust: `tests/data/certificates` holds
+one that vouches for itself and one that ended in 2021, each with its key, made for these tests.
+"""
 
 from __future__ import annotations
 
 import gzip
+import ssl
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.paths import DATA
 
 ADDRESS = "127.0.0.9"
 """Not 127.0.0.1, so that a test can allow this one and see the other refused."""
@@ -69,6 +76,10 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.answer(200, make_feed("good").encode(), ETag=ETAG)
 
+    def answer_unchanged(self) -> None:
+        """Say so to whoever asks, also for the first time."""
+        self.answer(304, b"")
+
     def answer_edited(self) -> None:
         """Give one of the articles another text each time."""
         body = make_feed("edited").replace("nobody", f"{asked.count('edited')} people", 1)
@@ -76,10 +87,17 @@ class Handler(BaseHTTPRequestHandler):
 
     def answer_teasers(self) -> None:
         """Give teasers whose pages are an article, a paywall, nothing, and something else."""
+        self.tease("story", "wall", "vanished", "other")
+
+    def answer_unlucky(self) -> None:
+        """Give teasers whose pages are not to be had: never, not for hours, not at once."""
+        self.tease("broken", "busy", "tired")
+
+    def tease(self, *names: str) -> None:
         items = "".join(
             f"<item><title>Ferry {name}</title><link>http://{self.headers['Host']}/{name}</link>"
             f"<description>{TEASER} Report {name}. Read more…</description></item>"
-            for name in ("story", "wall", "vanished", "other")
+            for name in names
         )
         self.answer(200, f"<rss version='2.0'><channel>{items}</channel></rss>".encode())
 
@@ -95,6 +113,14 @@ class Handler(BaseHTTPRequestHandler):
     def answer_other(self) -> None:
         text = "<p>Welcome to our shop, where socks of all colours wait for you.</p>" * 30
         self.answer(200, f"<html><body>{text}</body></html>".encode(), Content_Type="text/html")
+
+    def answer_tired(self) -> None:
+        """Be overloaded, then ask for a pause, then give the story."""
+        times = asked.count("tired")
+        if times > 2:
+            self.answer_story()
+        else:
+            self.answer(503 if times == 1 else 429, b"", Retry_After="0" if times == 1 else "300")
 
     def answer_missing(self) -> None:
         self.answer(404, b"not here")
@@ -180,16 +206,28 @@ asked: list[str] = []
 """Paths in the order in which they were asked for."""
 
 
+def find_certificate(name: str) -> str:
+    """Name the file of a certificate, for a server to show or for a client to trust."""
+    return str(DATA / "certificates" / f"{name}.pem")
+
+
 @contextmanager
-def serve_nastily() -> Iterator[str]:
-    """Serve while the body runs; yields the base URL."""
+def serve_nastily(certificate: str | None = None) -> Iterator[str]:
+    """Serve while the body runs, over TLS if a certificate is named; yields the base URL."""
     make_bomb()
     server = QuietServer((ADDRESS, 0), Handler)
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(find_certificate(certificate))
+        # The handshake is left to the first read: a client that refuses it costs no other's turn.
+        server.socket = context.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     asked.clear()
     try:
-        yield f"http://{ADDRESS}:{server.server_port}"
+        yield f"{'https' if certificate else 'http'}://{ADDRESS}:{server.server_port}"
     finally:
         server.shutdown()
         server.server_close()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
-from ingest.pages import Teaser, read_page as fetch_page
+from ingest.pages import BestBody, Teaser, give_up, read_page as fetch_page
+from schemas.errors import TransientError
 from store import articles, pages, sources, work
 from store.articles import StoredArticle
 from store.work import Claim
@@ -17,8 +18,12 @@ from workers.clustering import is_compared, place_in_stories, sign_drafts
 from workers.journal import count, phase
 from workers.mill import Mill, get_mill
 from workers.queues import PAGE, PREFILTER, TASKS
+from workers.retry import decide_retry
 from workers.sending import send
 from workers.visits import await_hosts, free_hosts, let_go, name_host, take_hosts
+
+LONGEST_WAIT = timedelta(minutes=15)
+"""For a page whose server is away or busy: what is news gains less by its page than it loses."""
 
 
 @app.task(name=TASKS[PAGE])
@@ -35,8 +40,8 @@ def read_page(article_id: int) -> None:
                 work.release(session, claims, delay=wait)
             count(postponed=1)
             return
-        _read(mill, article_id, article, host, claims)
-        send(mill.settings, {PREFILTER: [article_id]})
+        if _read(mill, article, host, claims[0]):
+            send(mill.settings, {PREFILTER: [article_id]})
 
 
 def _open(mill: Mill, article_id: int) -> tuple[StoredArticle | None, list[str], timedelta | None]:
@@ -49,42 +54,78 @@ def _open(mill: Mill, article_id: int) -> tuple[StoredArticle | None, list[str],
     return article, names, next(iter(await_hosts(mill, waits).values()), None)
 
 
-def _read(
-    mill: Mill,
-    article_id: int,
-    article: StoredArticle | None,
-    host: list[str],
-    claims: list[Claim],
-) -> None:
-    """Read the page, with no transaction open, and store what was chosen."""
-    best = None
+def _read(mill: Mill, article: StoredArticle | None, host: list[str], claim: Claim) -> bool:
+    """Read the page, with no transaction open, and store what was chosen; or come back later.
+
+    Tells whether the article goes on now.
+    """
+    chosen: BestBody | Later | None = None
     if article is not None and article.url is not None:
         try:
             with phase("fetch"):
                 teaser = Teaser(article.title, article.text, article.url)
-                best = fetch_page(teaser, mill.http, mill.extractor)
+                chosen = _fetch(mill, teaser, claim)
         except BaseException:
             let_go(mill, host)
             raise
     with phase("store"), mill.database.begin() as session:
-        if best is not None and article is not None:
-            # Before any row is written: whoever has this turn may write to the same article.
-            articles.lock_inserts(session)
-            pages.save(
-                session,
-                article_id,
-                chosen=best.chosen,
-                text=best.text,
-                links=best.links,
-                note=best.note,
-            )
-            count(**{f"from_{best.chosen}": 1})
-            if best.text != article.text:
-                _place(mill, session, replace(article, text=best.text))
-        if article is not None:
-            work.enqueue(session, PREFILTER, [article_id], again=True)
-        work.finish(session, claims)
+        if isinstance(chosen, Later):
+            work.fail(session, [claim], retry_in=chosen.wait, error=chosen.reason)
+            count(tried_again_later=1)
+        else:
+            _store(mill, session, article, chosen)
+            work.finish(session, [claim])
         free_hosts(mill, session, host)
+    return not isinstance(chosen, Later)
+
+
+@dataclass(frozen=True)
+class Later:
+    """The page may be had after a while."""
+
+    wait: timedelta
+    reason: str
+
+
+def _fetch(mill: Mill, teaser: Teaser, claim: Claim) -> BestBody | Later:
+    """Fetch the page; of a server that is away or busy, say when to come back."""
+    try:
+        return fetch_page(teaser, mill.http, mill.extractor)
+    except TransientError as error:
+        decision = decide_retry(
+            error,
+            claim.attempts,
+            max_attempts=mill.settings.ingest.page_attempts,
+            first_delay=mill.settings.ingest.page_retry,
+            longest_delay=LONGEST_WAIT,
+            seed=claim.subject_id,
+        )
+        if decision.delay is None:
+            return give_up(teaser, error, claim.attempts)
+        return Later(decision.delay, f"{error.message} ({decision.reason})")
+
+
+def _store(
+    mill: Mill, session: Session, article: StoredArticle | None, best: BestBody | None
+) -> None:
+    """Store the better text, and let the article be screened."""
+    if article is None:
+        return
+    if best is not None:
+        # Before any row is written: whoever has this turn may write to the same article.
+        articles.lock_inserts(session)
+        pages.save(
+            session,
+            article.article_id,
+            chosen=best.chosen,
+            text=best.text,
+            links=best.links,
+            note=best.note,
+        )
+        count(**{f"from_{best.chosen}": 1})
+        if best.text != article.text:
+            _place(mill, session, replace(article, text=best.text))
+    work.enqueue(session, PREFILTER, [article.article_id], again=True)
 
 
 def _place(mill: Mill, session: Session, article: StoredArticle) -> None:

@@ -49,7 +49,9 @@ def decide_retry(
     again at once, and since they have failed, each alone (see `store.work.claim`).
 
     For a `first_delay` of 10 s the waits are 10, 20, 40, 80, 160 … s, at most `longest_delay`,
-    each stretched by up to 10 % as `seed` has it. Permanent errors and unusable configuration
+    each stretched by up to 10 % as `seed` has it. Where a server names a time (`retry_after` of
+    the error), the wait is that long, and one that asks for more than the longest is left alone.
+    Permanent errors and unusable configuration
     are not tried again; an error that is neither of these nor transient is tried twice in all.
     """
     if shared:
@@ -60,8 +62,11 @@ def decide_retry(
     limit = max_attempts if transient else min(max_attempts, ATTEMPTS_AT_THE_UNEXPECTED)
     if attempts >= limit:
         return RetryDecision(None, f"attempt {attempts} of {limit} failed")
+    asked = getattr(error, "retry_after", None) or timedelta(0)
+    if asked > longest_delay:
+        return RetryDecision(None, f"the server asks to wait for {asked}: nobody will")
     # The bound on the exponent keeps the power finite; the longest delay holds long before it.
     grown = first_delay * GROWTH ** min(attempts - 1, 30)
     stretch = 1 + JITTER * random.Random(f"{seed}:{attempts}").random()
-    delay = min(grown, longest_delay) * stretch
+    delay = max(asked, min(grown, longest_delay)) * stretch
     return RetryDecision(delay, f"attempt {attempts} of {limit} failed")

@@ -6,18 +6,21 @@ without any do no harm.
 
 from __future__ import annotations
 
-from store import hosts, signatures, sources
+from store import articles, hosts, pages, signatures, sources
 from store.sweep import sweep as sweep_work
 from workers.app import app
 from workers.journal import count, phase
-from workers.mill import get_mill
-from workers.queues import INGEST, TASKS, TICK, WORK
+from workers.mill import Mill, get_mill
+from workers.queues import INGEST, PREFILTER, TASKS, TICK, WORK
 from workers.sending import send
 
 
 @app.task(name=TASKS[TICK])
 def sweep() -> None:
-    """Enqueue due sources, end expired leases, send what waits, thin out old signatures."""
+    """Enqueue due sources, end expired leases, send what waits, thin out old signatures.
+
+    An article goes on without the page that was given up for it.
+    """
     mill = get_mill()
     queue = mill.settings.queue
     with phase("sweep"), mill.database.begin() as session:
@@ -30,9 +33,21 @@ def sweep() -> None:
             max_attempts=queue.max_attempts,
             resend_after=queue.resend_after,
         )
+    passed_on = _pass_on_dead_pages(mill)
     with phase("thin"), mill.database.begin() as session:
         signatures.thin(session, mill.settings.ingest.story_window)
     count(due=len(due), rescued=swept.rescued, buried=swept.buried)
     with phase("send"):
         send(mill.settings, {INGEST: due})
+        send(mill.settings, {PREFILTER: passed_on})
         send(mill.settings, swept.to_send)
+
+
+def _pass_on_dead_pages(mill: Mill) -> list[int]:
+    """Let articles go on whose page killed its worker, or met a fault of ours."""
+    with phase("sweep"), mill.database.begin() as session:
+        if not pages.has_dead(session):
+            return []
+        # Before any row is written: whoever has this turn may write to the same articles.
+        articles.lock_inserts(session)
+        return pages.pass_on_dead(session)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -144,10 +145,16 @@ def _poll(place: Workplace, source_ids: list[int], on_refused: NoteRefused) -> l
     from workers.mill import Mill, use_mill
 
     configure(place.settings)
+    if not logging.getLogger().isEnabledFor(logging.INFO):
+        # What went wrong is told at the end, once and in words.
+        logging.getLogger("workers").setLevel(logging.ERROR)
     mill = Mill(place.settings, on_refused)
     use_mill(mill)
     try:
         return [_poll_one(place, source_id) for source_id in source_ids]
+    except KeyboardInterrupt:
+        typer.echo("interrupted: name the same sources again to go on from here", err=True)
+        raise
     finally:
         mill.close()
 
@@ -179,6 +186,8 @@ def _tell(rows: list[dict[str, Any]], as_json: bool, *, polled: bool, running: b
             typer.echo(f"{line}: added")
         elif row["error"]:
             typer.echo(f"{line}: {row['error']}", err=True)
+        elif not any(row[name] for name in ("new", "known", "refused")):
+            typer.echo(f"{line}: nothing new")
         else:
             numbers = f"{row['new']} new, {row['known']} known, {row['refused']} refused"
             typer.echo(f"{line}: {numbers}")

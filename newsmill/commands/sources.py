@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -94,9 +94,9 @@ def add(
     if not unchecked:
         specs = [_check(spec, settings) for spec in specs]
     with _workplace(settings) as place:
-        source_ids = _store(place, specs, name=name, folder=folder, every=every)
-    for source_id, spec in zip(source_ids, specs, strict=True):
-        typer.echo(f"source {source_id}: {spec.location}")
+        stored = _store(place, specs, name=name, folder=folder, every=every)
+    for (source_id, is_new), spec in zip(stored, specs, strict=True):
+        typer.echo(f"source {source_id}{'' if is_new else ', known already'}: {spec.location}")
 
 
 @app.command()
@@ -104,10 +104,7 @@ def remove(which: Which) -> None:
     """Forget sources. Their articles stay."""
     from store import sources
 
-    with _session() as session:
-        source_ids = _find(session, which)
-        sources.remove(session, source_ids)
-    typer.echo(f"{len(source_ids)} removed")
+    _change(which, sources.remove, "removed")
 
 
 @app.command()
@@ -115,10 +112,7 @@ def pause(which: Which) -> None:
     """Poll sources no more until they are resumed."""
     from store import sources
 
-    with _session() as session:
-        source_ids = _find(session, which)
-        sources.pause(session, source_ids)
-    typer.echo(f"{len(source_ids)} paused")
+    _change(which, sources.pause, "paused")
 
 
 @app.command()
@@ -126,10 +120,7 @@ def resume(which: Which) -> None:
     """Poll sources again: those that were paused, are gone, or have failed for long."""
     from store import sources
 
-    with _session() as session:
-        source_ids = _find(session, which)
-        sources.resume(session, source_ids)
-    typer.echo(f"{len(source_ids)} polled again from the next tick on")
+    _change(which, sources.resume, "polled again from the next tick on")
 
 
 @app.command()
@@ -156,8 +147,10 @@ def import_list(
     try:
         feeds = read_opml(file.read_bytes())
     except OSError as error:
-        raise ConfigError(f"{file}: {error.strerror}") from None
-    added = 0
+        raise ConfigError(f"{file}: cannot be read: {error.strerror}") from None
+    except ConfigError as error:
+        raise ConfigError(f"{file}: {error}") from None
+    added = known = 0
     with _workplace() as place:
         for feed in feeds:
             try:
@@ -165,9 +158,10 @@ def import_list(
             except ConfigError as error:
                 typer.echo(f"left out: {error}", err=True)
                 continue
-            _store(place, [spec], name=feed.name, folder=feed.folder)
-            added += 1
-    typer.echo(f"{added} of {len(feeds)} feeds added")
+            ((_, is_new),) = _store(place, [spec], name=feed.name, folder=feed.folder)
+            added += is_new
+            known += not is_new
+    typer.echo(f"{added} of {len(feeds)} feeds added, {known} known already")
 
 
 @app.command()
@@ -176,6 +170,7 @@ def export(
 ) -> None:
     """Write all feeds, with their folders, as an OPML list."""
     from ingest.opml import OpmlFeed, write_opml
+    from schemas.errors import ConfigError
     from store import source_health
 
     with _session() as session:
@@ -188,9 +183,12 @@ def export(
     written = write_opml(feeds)
     if file is None:
         sys.stdout.buffer.write(written)
-    else:
+        return
+    try:
         file.write_bytes(written)
-        typer.echo(f"{len(feeds)} feeds written to {file}")
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be written: {error.strerror}") from None
+    typer.echo(f"{len(feeds)} feeds written to {file}")
 
 
 def _check(spec: SourceSpec, settings: Settings) -> SourceSpec:
@@ -227,14 +225,16 @@ def _store(
     name: str | None = None,
     folder: str | None = None,
     every: float | None = None,
-) -> list[int]:
-    """Add sources; a tick polls them at once."""
+) -> list[tuple[int, bool]]:
+    """Add sources; a tick polls them at once. Gives each one's id, and whether it is new."""
     from store import sources
 
     interval = timedelta(seconds=every) if every else place.settings.ingest.poll_every
+    stored = []
     with place.database.begin() as session:
-        return [
-            sources.upsert(
+        for spec in specs:
+            is_new = not sources.find(session, spec.location)
+            source_id = sources.upsert(
                 session,
                 kind=spec.kind,
                 location=spec.location,
@@ -243,8 +243,15 @@ def _store(
                 interval=interval,
                 settings={"adapted": False} if every else None,
             )
-            for spec in specs
-        ]
+            stored.append((source_id, is_new))
+    return stored
+
+
+def _change(which: list[str], change: Callable[[Session, list[int]], None], told: str) -> None:
+    with _session() as session:
+        source_ids = _find(session, which)
+        change(session, source_ids)
+    typer.echo(f"{len(source_ids)} {told}")
 
 
 def _find(session: Session, which: list[str]) -> list[int]:
@@ -260,7 +267,7 @@ def _find(session: Session, which: list[str]) -> list[int]:
                 f"{how_many} the id, location or name {typed!r}: newsmill sources list"
             )
         found += source_ids
-    return found
+    return list(dict.fromkeys(found))
 
 
 @contextmanager

@@ -65,12 +65,16 @@ def wait_for_articles(database: Database, number: int) -> None:
         time.sleep(0.02)
 
 
+def write_rows(path: Path) -> Path:
+    rows = [f"id-{n},Council {n},Council {n} met on day {n * 31}.\n" for n in range(ROWS)]
+    path.write_text("id,title,text\n" + "".join(rows))
+    return path
+
+
 def test_killed_reading_goes_on_and_stores_each_article_once(
     environment: dict[str, str], database: Database, tmp_path: Path
 ) -> None:
-    path = tmp_path / "corpus.csv"
-    rows = [f"id-{n},Council {n},Council {n} met on day {n * 31}.\n" for n in range(ROWS)]
-    path.write_text("id,title,text\n" + "".join(rows))
+    path = write_rows(tmp_path / "corpus.csv")
     with start(environment, path) as killed:
         wait_for_articles(database, 100)
         killed.kill()
@@ -84,6 +88,18 @@ def test_killed_reading_goes_on_and_stores_each_article_once(
     assert count(database, "SELECT count(DISTINCT external_id) FROM article") == ROWS
     assert count(database, "SELECT count(*) FROM work WHERE stage = 'prefilter'") == ROWS
     assert count(database, "SELECT count(*) FROM work WHERE stage = 'ingest'") == 0
+
+
+def test_interrupted_reading_says_how_to_go_on(
+    environment: dict[str, str], database: Database, tmp_path: Path
+) -> None:
+    path = write_rows(tmp_path / "corpus.csv")
+    with start(environment, path) as interrupted:
+        wait_for_articles(database, 100)
+        interrupted.terminate()
+        _, told = interrupted.communicate(timeout=100)
+    assert interrupted.returncode == 130
+    assert "interrupted: name the same sources again to go on from here\n" in told
 
 
 def test_refused_rows_are_told_and_written_with_their_reasons(

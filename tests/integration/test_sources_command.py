@@ -117,7 +117,8 @@ def test_lists_are_exported_and_imported_with_their_folders(
         "<outline text='Odd' xmlUrl='gopher://b.example/'/></body></opml>"
     )
     result = run("import", str(feeds))
-    assert "1 of 2 feeds added" in result.stdout
+    assert "1 of 2 feeds added, 0 known already" in result.stdout
+    assert "0 of 2 feeds added, 1 known already" in run("import", str(feeds)).stdout
     written = tmp_path / "again.opml"
     run("export", str(written))
     run("remove", "A")
@@ -125,6 +126,22 @@ def test_lists_are_exported_and_imported_with_their_folders(
     (row,) = list_sources()
     assert (row["name"], row["folder"], row["location"]) == ("A", "News", "https://a.example/f")
     assert "https://a.example/f" in run("export").stdout
+
+
+def test_list_that_cannot_be_read_or_written_is_named_in_one_line(
+    database: Database, tmp_path: Path
+) -> None:
+    (tmp_path / "page.opml").write_text("<html></html>")
+    assert refuse("import", "page.opml").startswith("page.opml: this is no OPML")
+    assert refuse("import", "none.opml") == ("none.opml: cannot be read: No such file or directory")
+    assert refuse("export", "none/a.opml") == (
+        "none/a.opml: cannot be written: No such file or directory"
+    )
+
+
+def test_feed_that_is_added_again_is_known(database: Database, web: str) -> None:
+    assert run("add", f"{web}/good").stdout == f"source 1: {web}/good\n"
+    assert run("add", f"{web}/good").stdout == f"source 1, known already: {web}/good\n"
 
 
 def test_source_that_is_gone_needs_attention(database: Database, web: str) -> None:

@@ -17,7 +17,8 @@ from tests.nasty_web import ADDRESS, TEASER, asked, serve_nastily
 from workers.ingest import poll_source
 from workers.mill import Mill
 from workers.page import read_page
-from workers.queues import INGEST
+from workers.queues import INGEST, PAGE
+from workers.tick import sweep
 
 
 @pytest.fixture
@@ -106,6 +107,93 @@ def test_page_of_a_host_in_use_comes_later(mill: Mill, database: Database, web: 
     read_page.run(article_id)
     delayed = "SELECT count(*) FROM work WHERE stage = 'page' AND due_at > now() AND attempts = 0"
     assert count(database, delayed) == 1
+
+
+def find_delays(database: Database) -> dict[str, float]:
+    """Give the seconds for which each article still waits for its page, by its title."""
+    query = (
+        "SELECT title, extract(epoch FROM due_at - failed_at)::float AS wait_s FROM work "
+        "JOIN article ON id = subject_id WHERE stage = 'page' ORDER BY subject_id"
+    )
+    with database.begin() as session:
+        return {row.title: row.wait_s for row in session.execute(text(query))}
+
+
+def read_due_pages(database: Database) -> None:
+    """Let all pages be due, and read them."""
+    with database.begin() as session:
+        session.execute(text("UPDATE work SET due_at = now() WHERE stage = 'page'"))
+        query = "SELECT subject_id FROM work WHERE stage = 'page' AND state = 'waiting'"
+        article_ids = list(session.execute(text(query)).scalars())
+    for article_id in article_ids:
+        read_page.run(article_id)
+
+
+def test_page_of_a_server_that_is_away_is_tried_again_and_the_article_goes_on_in_the_end(
+    mill: Mill, database: Database, web: str
+) -> None:
+    poll(database, f"{web}/unlucky")
+    screened = "SELECT count(*) FROM work WHERE stage = 'prefilter'"
+    delays = []
+    for left in (2, 2, 1, 0):
+        read_due_pages(database)
+        delays.append(find_delays(database))
+        assert len(delays[-1]) == left
+        assert count(database, screened) == 3 - left
+    # It grows, and a server that names a time within reason gets it.
+    assert 60 <= delays[0]["Ferry broken"] <= 66
+    assert 120 <= delays[1]["Ferry broken"] <= 132
+    assert 240 <= delays[2]["Ferry broken"] <= 264
+    assert 60 <= delays[0]["Ferry tired"] <= 66
+    assert 300 <= delays[1]["Ferry tired"] <= 330
+    with database.begin() as session:
+        query = "SELECT title, metadata->>'body_from', notes->>-1 FROM article"
+        found = {row[0]: tuple(row[1:]) for row in session.execute(text(query))}
+    failed = "its page could not be fetched"
+    assert found == {
+        "Ferry broken": (
+            "feed",
+            f"{failed} in 4 attempts: the server answered 500 (Internal Server Error)",
+        ),
+        "Ferry busy": (
+            "feed",
+            f"{failed} at the first attempt: the server answered 429 (Too Many Requests)",
+        ),
+        "Ferry tired": ("page", None),
+    }
+    assert [asked.count(name) for name in ("broken", "busy", "tired")] == [4, 1, 3]
+
+
+def test_reason_why_an_article_waits_for_its_page_is_kept_with_the_work(
+    mill: Mill, database: Database, web: str
+) -> None:
+    for article_id in poll(database, f"{web}/unlucky"):
+        read_page.run(article_id)
+    with database.begin() as session:
+        query = "SELECT error FROM work WHERE stage = 'page' ORDER BY error"
+        errors = list(session.execute(text(query)).scalars())
+    assert errors == [
+        f"{web}/broken: the server answered 500 (Internal Server Error) (attempt 1 of 4 failed)",
+        f"{web}/tired: the server answered 503 (Service Unavailable) (attempt 1 of 4 failed)",
+    ]
+
+
+def test_article_whose_page_kills_its_worker_goes_on_with_what_the_feed_says(
+    mill: Mill, database: Database, web: str
+) -> None:
+    article_ids = poll(database, f"{web}/teasers")
+    with database.begin() as session:
+        work.claim(session, PAGE, limit=9, lease=timedelta(0))
+        session.execute(text("UPDATE work SET attempts = 3 WHERE stage = 'page'"))
+    for _ in range(2):
+        sweep.run()
+    noted = (
+        "SELECT count(*) FROM article WHERE notes = "
+        """'["its page could not be read: its worker died or its lease ran out 3 times"]'"""
+    )
+    assert count(database, noted) == len(article_ids) == 4
+    assert count(database, "SELECT count(*) FROM work WHERE stage = 'prefilter'") == 4
+    assert count(database, "SELECT count(*) FROM work WHERE state = 'dead'") == 4
 
 
 def test_page_that_takes_too_long_costs_only_its_text(

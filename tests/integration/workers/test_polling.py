@@ -16,7 +16,7 @@ from store import hosts, sources, work
 from store.database import Database
 from tests.integration.workers.corpus import count, write_corpus
 from tests.integration.workers.crew import Crew
-from tests.nasty_web import ADDRESS, asked, serve_nastily
+from tests.nasty_web import ADDRESS, asked, find_certificate, serve_nastily
 from workers import rounds
 from workers.ingest import poll_source
 from workers.mill import Mill
@@ -29,6 +29,7 @@ NO_PUBLIC_ADDRESS = "is not an address of the public Internet"
 # path, state after one poll, articles, words of the reason or of a note
 BEHAVIOURS = [
     ("good", "healthy", 3, ""),
+    ("unchanged", "healthy", 0, ""),
     ("missing", "failing", 0, "the server answered 404 (Not Found)"),
     ("moved", "healthy", 3, ""),
     ("gone", "retired", 0, "the server answered 410 (Gone)"),
@@ -61,6 +62,14 @@ def web() -> Iterator[str]:
         yield base_url
 
 
+@pytest.fixture
+def untrusted(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    """Two servers over TLS. Who vouches for the second is trusted, but no longer what it says."""
+    monkeypatch.setenv("SSL_CERT_FILE", find_certificate("expired"))
+    with serve_nastily("self_signed") as self_signed, serve_nastily("expired") as expired:
+        yield {"self_signed": self_signed, "expired": expired}
+
+
 def add(database: Database, location: str, interval: timedelta | None = HOUR) -> int:
     with database.begin() as session:
         return sources.upsert(session, kind="feed", location=location, interval=interval)
@@ -81,11 +90,16 @@ def poll(database: Database, source_id: int) -> None:
 
 
 def test_real_worker_notes_every_behaviour_with_its_reason(
-    settings: Settings, services: Services, database: Database, web: str
+    settings: Settings,
+    services: Services,
+    database: Database,
+    web: str,
+    untrusted: dict[str, str],
 ) -> None:
     crew = Crew(settings, services, database, stages=(INGEST,))
     added = {path: add(database, f"{web}/{path}") for path, *_ in BEHAVIOURS}
     added["tls"] = add(database, web.replace("http:", "https:") + "/good")
+    added |= {name: add(database, f"{base_url}/good") for name, base_url in untrusted.items()}
     crew.start()
     try:
         polled = f"SELECT count(*) = {len(added)} FROM source WHERE last_polled_at IS NOT NULL"
@@ -99,8 +113,12 @@ def test_real_worker_notes_every_behaviour_with_its_reason(
         assert words in told, (path, told)
         kept = f"SELECT count(*) FROM article WHERE source_id = {added[path]}"
         assert (path, count(database, kept)) == (path, articles)
-    state, error = read(database, "state, last_error", added["tls"])
-    assert (state, error.partition(":")[0]) == ("failing", "no secure connection")
+    assert read(database, "state", added["tls"]) == ("failing",)
+    assert read(database, "last_error", added["tls"])[0].startswith("no secure connection: ")
+    assert [read(database, "state, last_error", added[name]) for name in untrusted] == [
+        ("failing", "its certificate is not trusted: self-signed certificate"),
+        ("failing", "its certificate is not trusted: certificate has expired"),
+    ]
     assert count(database, "SELECT count(*) FROM work WHERE stage = 'ingest'") == 0
     assert count(database, "SELECT count(*) FROM article WHERE title LIKE 'Names:%root%'") == 0
     assert count(database, "SELECT count(*) FROM article WHERE title = 'Über Öl'") == 3

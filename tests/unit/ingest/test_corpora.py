@@ -90,7 +90,7 @@ def test_unreadable_date_is_left_out_with_a_note() -> None:
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        (b"{not json}", "not JSON"),
+        (b"{not json}", "not JSON: Expecting property name enclosed in double quotes at column 2"),
         (b"\xff\xfe", "not JSON"),
         (b"[1, 2]", "not a JSON object"),
         (b'{"id": 1}', "neither title, text nor link"),

@@ -13,6 +13,7 @@ import pytest
 
 from ingest.http import Fetched, HttpClient, NotModified
 from schemas.errors import PermanentError, TransientError
+from tests.nasty_web import ADDRESS, asked, find_certificate, serve_nastily
 
 ETAG = '"v7"'
 CHANGED_AT = "Mon, 02 Nov 2026 08:15:00 GMT"
@@ -264,6 +265,37 @@ def test_redirect_to_nowhere_is_permanent(site: str, client: HttpClient, page: s
 def test_server_that_is_not_there_is_transient(client: HttpClient) -> None:
     with pytest.raises(TransientError):
         client.fetch("http://127.0.0.1:1/feed")
+
+
+CERTIFICATES = [
+    ("self_signed", "expired", "self-signed certificate", "nobody vouches for it"),
+    ("expired", "expired", "certificate has expired", "it has ended"),
+]
+
+
+@pytest.mark.parametrize(("shown", "trusted", "words", "reason"), CERTIFICATES)
+def test_certificate_that_is_not_trusted_is_permanent_and_told_in_words(
+    monkeypatch: pytest.MonkeyPatch, shown: str, trusted: str, words: str, reason: str
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", find_certificate(trusted))
+    with (
+        serve_nastily(shown) as base_url,
+        HttpClient(user_agent="Newsmill/test", allowed_hosts=[ADDRESS]) as client,
+        pytest.raises(PermanentError) as caught,
+    ):
+        client.fetch(f"{base_url}/good")
+    told = f"{base_url}/good: its certificate is not trusted: {words}"
+    assert caught.value.message == told, reason
+    assert asked == []
+
+
+def test_certificate_that_is_trusted_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", find_certificate("self_signed"))
+    with (
+        serve_nastily("self_signed") as base_url,
+        HttpClient(user_agent="Newsmill/test", allowed_hosts=[ADDRESS]) as client,
+    ):
+        assert isinstance(client.fetch(f"{base_url}/good"), Fetched)
 
 
 @pytest.mark.parametrize("url", ["http://", "https://a.example:port/", "gopher://a.example/"])

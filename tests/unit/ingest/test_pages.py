@@ -10,9 +10,9 @@ from ingest.extraction import Extractor, decode_page
 from ingest.helper import Helper
 from ingest.http import Fetched, NotModified
 from ingest.page_verdicts import judge_page
-from ingest.pages import Extracted, Teaser, choose_body, read_page
+from ingest.pages import Extracted, Teaser, choose_body, give_up, read_page
 from ingest.teasers import is_teaser
-from schemas.errors import TransientError
+from schemas.errors import NewsmillError, PermanentError, TransientError
 
 URL = "https://news.example/ferry"
 LONG = "The council has opened two piers. " * 60
@@ -85,27 +85,29 @@ def test_entry_without_text_is_compared_by_its_title() -> None:
 class FakePage:
     """A client with one answer, and an extractor with another."""
 
-    answer: Fetched | NotModified | None = None
+    answer: Fetched | NotModified | NewsmillError
     found: Extracted | None = None
 
     def fetch(
         self, url: str, *, etag: str | None = None, last_modified: str | None = None
     ) -> Fetched | NotModified:
-        if self.answer is None:
-            raise TransientError(f"{url}: the server did not answer in time", url=url)
+        if isinstance(self.answer, NewsmillError):
+            raise self.answer
         return self.answer
 
     def extract(self, body: bytes, url: str, content_type: str | None) -> Extracted | None:
         return self.found
 
 
+AWAY = TransientError(f"{URL}: the server did not answer in time", url=URL)
+GONE = PermanentError(f"{URL}: the server answered 410 (Gone)", url=URL)
 HTML = Fetched(b"<p>", URL, content_type="text/html")
 
 
 @pytest.mark.parametrize(
     ("page", "note"),
     [
-        (FakePage(), "its page could not be fetched: the server did not answer in time"),
+        (FakePage(GONE), "its page could not be fetched: the server answered 410 (Gone)"),
         (FakePage(NotModified(URL)), "its page could not be fetched: the server answered 304"),
         (FakePage(Fetched(b"", URL, content_type="image/png")), "its link leads to image/png"),
         (FakePage(HTML), "its page was too much to be read in time"),
@@ -118,6 +120,17 @@ def test_whatever_the_page_is_the_teaser_stays_with_a_reason(page: FakePage, not
     assert (best.chosen, best.text) == ("feed", TEASER.text)
     assert best.note is not None
     assert best.note.startswith(note)
+
+
+def test_page_that_may_be_had_later_is_left_to_the_caller() -> None:
+    page = FakePage(AWAY)
+    with pytest.raises(TransientError):
+        read_page(TEASER, page, page)
+    best = give_up(TEASER, AWAY, 3)
+    assert (best.chosen, best.text) == ("feed", TEASER.text)
+    assert best.note == (
+        "its page could not be fetched in 3 attempts: the server did not answer in time"
+    )
 
 
 def test_helper_finds_the_article_and_survives_a_page_that_it_does_not() -> None:

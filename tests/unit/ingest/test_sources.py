@@ -66,7 +66,10 @@ def test_maildir_and_folder_of_mails_are_mailboxes(tmp_path: Path) -> None:
         ("https://", "no host name"),
         ("https://[::1/x", "not a valid URL"),
         ("https://a.example/all.jsonl", "download it"),
-        ("/no/such/file.xml", "no such file or folder"),
+        ("/no/such/file.xml", "no such file or folder; give an http"),
+        ("nosuch.csv", "no such file or folder; give an http"),
+        ("paper.example", "if it is a site, write https://paper.example; else give an http"),
+        ("paper.example:8080/feed", "write https://paper.example:8080/feed; else"),
     ],
 )
 def test_what_is_no_source_gets_one_clear_line(typed: str, complaint: str) -> None:

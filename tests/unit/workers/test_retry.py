@@ -71,6 +71,17 @@ def test_last_attempt_depends_on_the_kind_of_error(
     assert decide(error, attempts, max_attempts=max_attempts).is_dead is is_dead
 
 
+def test_time_that_a_server_asks_for_is_given_to_it() -> None:
+    minute = TransientError("busy", retry_after=timedelta(minutes=1))
+    assert 60 <= seconds(decide(minute, 1)) <= 60 * (1 + JITTER)
+    assert 80 <= seconds(decide(minute, 4)) <= 80 * (1 + JITTER)
+
+
+def test_server_that_asks_for_more_than_the_longest_wait_is_left_alone() -> None:
+    decision = decide(TransientError("busy", retry_after=2 * HOUR), 1)
+    assert decision == RetryDecision(None, "the server asks to wait for 2:00:00: nobody will")
+
+
 @pytest.mark.parametrize("error", [PermanentError("no"), KeyError("bug"), TransientError("away")])
 def test_a_shared_attempt_buries_nobody_and_is_repeated_at_once(error: Exception) -> None:
     decision = decide(error, 1, max_attempts=1, shared=True)
