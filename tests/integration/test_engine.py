@@ -65,6 +65,22 @@ def test_logits_are_the_same_in_any_slot_and_in_any_company(engine: Engine) -> N
         assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
+def test_rows_for_the_first_slots_alone_have_the_bits_of_all_rows(starter_build: Build) -> None:
+    shape = EngineShape(16, SLOT_TOKENS, threads=1, flash_attention=True)
+    with Engine(starter_build.model_path, shape) as engine:
+        prefill(engine, 0, TEXTS[1])
+        alone = follow(engine, 0)
+        for slot in range(16):
+            engine.trim(slot, 0)
+            prefill(engine, slot, TEXTS[1])
+        tokens = engine.vocabulary.encode_untrusted(" The minister said no more")[:6]
+        # The number of rows: 16 for all, 8 while the first five alone go on, 4 for the first.
+        for number, token in enumerate(tokens):
+            slots = range((16, 5, 1)[number % 3])
+            rows = engine.step(dict.fromkeys(slots, token), frozenset(slots))
+            assert np.array_equal(rows[0], alone[number])
+
+
 def test_copied_beginning_counts_as_read(engine: Engine) -> None:
     first = prefill(engine, 2, TEXTS[1])
     beginning = engine.vocabulary.encode(f"<bos>{TEXTS[3]}")
