@@ -24,6 +24,7 @@ void __wrap_ggml_compute_forward_flash_attn_ext(const ggml_compute_params *param
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <immintrin.h>
 #include <vector>
@@ -204,19 +205,46 @@ float weigh(int keys, const uint16_t *mask, float *scores, Running &row) {
     return shrink;
 }
 
+// Floats that begin with a cache line, so that no register is loaded from two of them.
+class Buffer {
+  public:
+    ~Buffer() { std::free(floats); }
+
+    // Have room for so many floats, of any value.
+    void resize(size_t count) {
+        if (count > room) {
+            std::free(floats);
+            room = (count + LANES - 1) / LANES * LANES;
+            floats = (float *)std::aligned_alloc(64, room * sizeof(float));
+            GGML_ASSERT(floats != nullptr);
+        }
+    }
+    // Have so many zeros.
+    void clear(size_t count) {
+        resize(count);
+        std::fill(floats, floats + count, 0.0f);
+    }
+    float *data() { return floats; }
+
+  private:
+    float *floats = nullptr;
+    size_t room = 0;
+};
+
 // Rows of one block, and the room for them. Kept by each thread, and grown when needed.
 struct Block {
     size_t rows = 0;               // a multiple of ROWS; those over the block's own stay zero
     int own_rows = 0;
-    std::vector<float> queries, sums, scores, shrink, keys, values;
+    Buffer queries, sums, scores, keys, values;
+    std::vector<float> shrink;
     std::vector<Running> running;
 
     void begin(int count, int width) {
         own_rows = count;
         rows = (count + ROWS - 1) / ROWS * ROWS;
-        queries.assign(rows * width, 0);
-        sums.assign(rows * width, 0);
-        scores.assign(rows * KEYS, 0);
+        queries.clear(rows * width);
+        sums.clear(rows * width);
+        scores.clear(rows * KEYS);
         shrink.assign(rows, 1);
         running.assign(rows, Running());
     }
@@ -252,7 +280,7 @@ void add_tile(const Attention &a, Block &block, int first_token, int stream, int
 }
 
 // Widen the rows of a tile to float32.
-void widen(Tile<uint16_t> tile, int keys, int width, std::vector<float> &wide) {
+void widen(Tile<uint16_t> tile, int keys, int width, Buffer &wide) {
     wide.resize((size_t)KEYS * width);
     for (int key = 0; key < keys; key++) {
         for (int i = 0; i < width; i += LANES) {
@@ -287,8 +315,11 @@ void compute_block(const Attention &a, Block &block, int first_token, int key_he
         }
     }
     for (int key = 0; key < a.keys; key += KEYS) {
-        const int keys = std::min(KEYS, a.keys - key);
-        if (!sees_any(a, first_token, tokens, stream, key, keys)) {
+        int keys = std::min(KEYS, a.keys - key);
+        while (keys > 0 && !sees_any(a, first_token, tokens, stream, key + keys - LANES, LANES)) {
+            keys -= LANES;
+        }
+        if (keys == 0) {
             continue;
         }
         const Tile<uint16_t> k{a.row(a.k, key, key_head, stream), a.k->nb[1] / sizeof(uint16_t)};
