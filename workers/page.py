@@ -60,6 +60,7 @@ def _read(
     best = None
     if article is not None and article.url is not None:
         try:
+            mill.tape.begin_page(article.url, mill.clock())
             with phase("fetch"):
                 teaser = Teaser(article.title, article.text, article.url)
                 best = fetch_page(teaser, mill.http, mill.extractor)
