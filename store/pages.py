@@ -44,6 +44,19 @@ def hold(
     return sorted(rows.scalars(), reverse=True)
 
 
+_LIST_WAITING = """
+SELECT article.id, article.url
+FROM work JOIN article ON article.id = work.subject_id
+WHERE work.stage = 'page' AND article.url = coalesce(:url, article.url)
+ORDER BY article.id
+"""
+
+
+def list_waiting(session: Session, url: str | None = None) -> list[tuple[int, str]]:
+    """List the articles that wait for their page, with its address: all, or one address's."""
+    return [(row[0], row[1]) for row in execute(session, _LIST_WAITING, url=url)]
+
+
 def save(
     session: Session,
     article_id: int,
