@@ -49,6 +49,10 @@ class Mill:
         """Say what time it is, for whatever ends up in rows."""
         return datetime.now(UTC)
 
+    def locate(self, location: str) -> str:
+        """Say where a source is to be read; elsewhere only when a recording is replayed."""
+        return location
+
     @cached_property
     def database(self) -> Database:
         """A small pool of connections."""

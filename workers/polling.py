@@ -61,8 +61,9 @@ class Reading:
         self._mill.tape.begin_poll(self._source, self.now)
         try:
             with phase("fetch"):
+                location = self._mill.locate(self._source.location)
                 outcome = read_source(
-                    SourceSpec(cast(SourceKind, self._source.kind), self._source.location),
+                    SourceSpec(cast(SourceKind, self._source.kind), location),
                     SourceState(**self._source.cursor),
                     now=self.now,
                     client=self._mill.http,

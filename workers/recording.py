@@ -9,14 +9,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import structlog
 from redis import Redis, RedisError
 
+from ingest.recordings.files import hear_files
 from ingest.recordings.masking import mask_url
 from ingest.recordings.visits import Exchange, Failure, PolledSource, RecordedMail, Visit
 from ingest.recordings.writing import RecordingWriter
+from ingest.sources import is_remote
 from store.sources import StoredSource
 from workers import recording_switch
 from workers.recording_switch import FULL, RecordingState
@@ -66,6 +69,11 @@ class Recorder(NoTape):
     def begin_poll(self, source: StoredSource, now: datetime) -> None:
         """Note from here on what a poll brings."""
         self._begin(lambda: Visit(at=now, source=describe_source(source)))
+        if self.is_running and not is_remote(source.location):
+            position = int(source.cursor.get("position", 0))
+            files = hear_files(Path(source.location), position, self.keep)
+            self._write({"files": files}, files=len(files))
+            self._visit = None
 
     def begin_page(self, url: str, now: datetime) -> None:
         """Note from here on what the page of an article brings."""
@@ -124,7 +132,7 @@ class Recorder(NoTape):
             self._writer = RecordingWriter(state.folder)
         self._state = state
 
-    def _write(self, found: dict[str, Any], *, answers: int = 0, mails: int = 0) -> None:
+    def _write(self, found: dict[str, Any], **numbers: int) -> None:
         """Write a line about the visit that was begun."""
         if self._visit is None or self._writer is None:
             return
@@ -135,7 +143,7 @@ class Recorder(NoTape):
             self._give_up(error)
             return
         self._kept_bytes = 0
-        self._count(visits=int(not visit.goes_on), answers=answers, mails=mails, size_bytes=written)
+        self._count(visits=int(not visit.goes_on), size_bytes=written, **numbers)
 
     def _count(self, **numbers: int) -> None:
         """Add to what all have recorded; end it when that is as much as it may be."""

@@ -19,6 +19,7 @@ REMEMBERED = timedelta(days=30)
 """How long after its end one can still ask what was recorded."""
 TIMEOUT_S = 2.0
 FULL = "it is full"
+COUNTED = ("visits", "answers", "mails", "files", "size_bytes")
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class RecordingState:
     """Polls and pages."""
     answers: int = 0
     mails: int = 0
+    files: int = 0
     size_bytes: int = 0
     ended: str | None = None
     """Why it ended before its time."""
@@ -79,22 +81,18 @@ def read_state(client: Redis) -> RecordingState | None:
     return _parse(found) if "folder" in found else None
 
 
-def add(client: Redis, *, visits: int, answers: int, mails: int, size_bytes: int) -> int:
-    """Add to what was recorded; returns the bytes in all."""
+def add(client: Redis, **numbers: int) -> int:
+    """Add to what was recorded, by the names in `COUNTED`; returns the bytes in all."""
     with client.pipeline() as pipeline:
-        pipeline.hincrby(KEY, "visits", visits)
-        pipeline.hincrby(KEY, "answers", answers)
-        pipeline.hincrby(KEY, "mails", mails)
-        pipeline.hincrby(KEY, "size_bytes", size_bytes)
+        for name in COUNTED:
+            pipeline.hincrby(KEY, name, numbers.get(name, 0))
         # Should Redis have been emptied meanwhile, these numbers alone are not to stay for ever.
         pipeline.expire(KEY, REMEMBERED, nx=True)
-        return int(pipeline.execute()[3])
+        return int(pipeline.execute()[COUNTED.index("size_bytes")])
 
 
 def _parse(found: Mapping[str, str]) -> RecordingState:
-    numbers = {
-        name: int(found.get(name, 0)) for name in ("visits", "answers", "mails", "size_bytes")
-    }
+    numbers = {name: int(found.get(name, 0)) for name in COUNTED}
     return RecordingState(
         folder=Path(found["folder"]),
         since=datetime.fromisoformat(found["since"]).astimezone(UTC),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -14,6 +15,7 @@ import httpx2
 from ingest.batches import Refused
 from ingest.mail_batches import Received
 from ingest.recordings.bodies import Bodies
+from ingest.recordings.files import lay_out
 from ingest.recordings.masking import mask_url
 from ingest.recordings.visits import Exchange, Failure, RecordedMail, Visit
 from schemas.errors import PermanentError, TransientError
@@ -53,6 +55,12 @@ class PlayedVisit:
     def load(self, name: str) -> bytes:
         """Read a body."""
         return self._bodies.load(name)
+
+    def lay_out(self, folder: Path) -> Path:
+        """Write the files of the visit below a folder; returns where its source lies there."""
+        if self._visit is None:
+            raise PermanentError(NO_ANSWER)
+        return lay_out(self._visit, folder, self.load)
 
     def receive(self, location: str, marks: Mapping[str, Any], now: datetime) -> Iterator[Received]:
         """Give the mails of the visit, as `MailAccess.receive` gave them."""

@@ -64,6 +64,16 @@ class RecordedMail(_Record):
     note: str = ""
 
 
+class RecordedFile(_Record):
+    """A file of a source on disk, as it was before it was read."""
+
+    name: str
+    """Relative to the source's folder."""
+    body: str | None = None
+    lack: str = ""
+    """Why there is no body."""
+
+
 class PolledSource(_Record):
     """A source as it was when it was polled."""
 
@@ -89,6 +99,7 @@ class Visit(_Record):
     """The address of the article whose page was read."""
     exchanges: tuple[Exchange, ...] = ()
     mails: tuple[RecordedMail, ...] = ()
+    files: tuple[RecordedFile, ...] = ()
     failure: Failure | None = None
     """Why a mailbox could not be read, or not to its end."""
     goes_on: bool = False

@@ -39,12 +39,11 @@ def command(  # Every option is an argument.
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the state as JSON.")] = False,
 ) -> None:
-    """Record what the running mill takes in: answers of feeds and pages, and mails, as they came.
+    """Record what the running mill takes in: feeds, pages, mails and files, just as they came.
 
     The workers record while they poll, also after a restart; this command only turns the switch
-    and returns. The folder is for your eyes only: mails are kept in it whole. Never recorded are
-    passwords, tokens, cookies and requests' headers; nor are local files. Replay it with newsmill
-    replay.
+    and returns. Passwords, tokens, cookies and the headers of requests are never recorded, but
+    mails are, whole: the folder is for your eyes only. Replay it with newsmill replay.
     """
     from newsmill.workplace import is_up, open_workplace
     from schemas.settings import load_settings
@@ -74,8 +73,11 @@ def describe(state: RecordingState | None, now: datetime) -> str:
     """Say in one line what is or was recorded."""
     if state is None:
         return "nothing is recorded, nor was of late"
-    size = f"{state.size_bytes / BYTES_PER_MB:.1f} of {state.limit_bytes / BYTES_PER_MB:,.0f} MB"
-    told = f"{state.visits} polls and pages, {state.answers} answers, {state.mails} mails, {size}"
+    size_mb, limit_mb = state.size_bytes / BYTES_PER_MB, state.limit_bytes / BYTES_PER_MB
+    told = (
+        f"{state.visits} polls and pages, {state.answers} answers, {state.mails} mails, "
+        f"{state.files} files, {size_mb:,.3g} of {limit_mb:,.0f} MB"
+    )
     since = f"since {state.since:%Y-%m-%d %H:%M} UTC"
     if state.is_on(now):
         return f"recording to {state.folder} {since}, until {state.until:%Y-%m-%d %H:%M}: {told}"

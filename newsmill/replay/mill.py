@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cached_property
@@ -12,9 +13,12 @@ from ingest.mail_batches import ReceivesMail
 from ingest.reading_sources import WebClient
 from ingest.recordings.bodies import Bodies
 from ingest.recordings.playing import PlayedTransport, PlayedVisit
+from ingest.sources import is_remote
 from schemas.settings import Settings
 from workers.mill import Mill
 from workers.recording import NoTape
+
+FILES = "files"
 
 
 class ReplayMill(Mill):
@@ -27,6 +31,13 @@ class ReplayMill(Mill):
 
     def clock(self) -> datetime:
         return self.moment
+
+    def locate(self, location: str) -> str:
+        """Lay out the recorded files of a source on disk, and say where."""
+        if is_remote(location):
+            return location
+        name = hashlib.sha256(location.encode()).hexdigest()[:16]
+        return str(self.visit.lay_out(self.settings.home / FILES / name))
 
     @cached_property
     def tape(self) -> NoTape:

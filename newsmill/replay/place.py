@@ -5,10 +5,12 @@ The operator's rows, queues and logins are never touched: no setting that names 
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
+from newsmill.replay.mill import FILES
 from newsmill.services.home import make_home
 from newsmill.services.launcher import Services
 from newsmill.workplace import Workplace, hold_up_lock, with_addresses
@@ -24,8 +26,8 @@ UNHURRIED = {
     "visibility_timeout": timedelta(days=8),
 }
 """A poll that was read in one go is stored in one go, however slow this machine is."""
-NO_PAUSE = {"host_delay": timedelta(microseconds=1)}
-"""No host is asked for anything."""
+NO_PAUSE = {"host_delay": timedelta(0)}
+"""No host is asked for anything; and while the clock stands still, no pause would ever end."""
 NO_HASTE = {"may_degrade": False}
 """How much of an article is read must not depend on how busy this machine is."""
 
@@ -53,6 +55,7 @@ def open_replay_place(settings: Settings) -> Iterator[Workplace]:
     settings = fit_settings(settings)
     settings = settings.model_copy(update={"home": make_home(settings.home).path})
     with hold_up_lock(settings.home), Services.start(settings) as services:
+        shutil.rmtree(settings.home / FILES, ignore_errors=True)
         make_played_database(services.database_url)
         migrations.upgrade(services.database_url)
         database = Database(services.database_url, name="newsmill-replay")

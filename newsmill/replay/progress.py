@@ -18,7 +18,7 @@ class ReplayProgress:
     def __init__(self, console: Console, visits: int) -> None:
         self._console = console
         self._visits = visits
-        self._last_line_at = time.monotonic()
+        self._next_line_at = 0.0
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -43,6 +43,6 @@ class ReplayProgress:
         if played.behind_s > 1:
             told += f", {played.behind_s:.0f} s behind"
         self._bar.update(self._task, completed=played.visits, description=told)
-        if not self._console.is_terminal and time.monotonic() - self._last_line_at > LINE_EVERY_S:
-            self._last_line_at = time.monotonic()
+        if not self._console.is_terminal and time.monotonic() >= self._next_line_at:
+            self._next_line_at = time.monotonic() + LINE_EVERY_S
             self._console.print(f"{told}: {played.visits} of {self._visits}", soft_wrap=True)

@@ -20,9 +20,9 @@ from store.outcomes import read_outcomes
 
 Row = dict[str, Any]
 
-ARTICLE, SOURCE = "article", "source"
+ANALYSIS, ARTICLE, SOURCE = "analysis", "article", "source"
 KEYS = {
-    "analysis": ("article", "lens", "lens_version"),
+    ANALYSIS: ("article", "lens", "lens_version"),
     ARTICLE: ("content_key",),
     "screening": ("article", "lens", "lens_version"),
     SOURCE: ("kind", "location"),

@@ -30,7 +30,7 @@ from store import migrations, sources
 from store.database import Database
 from store.played_clock import make_played_database
 from tests.integration.conftest import name_database
-from tests.integration.workers.corpus import count
+from tests.integration.workers.corpus import count, write_corpus
 from tests.integration.workers.crew import Crew
 from tests.integration.workers.mailboxes import ServedGmail
 from tests.mailservers.gmail import GmailMailbox, run_gmail
@@ -49,6 +49,7 @@ FEEDS = (
     *("metadata", "circle", "rejoined", "retold", f"missing?auth_token={SECRET}"),
 )
 MAILS = sorted((DATA / "newsletters").glob("*.eml"))[:6]
+LETTERS = [DATA / "mails" / name for name in ("plain_latin1.eml", "nested.eml")]
 
 
 @pytest.fixture
@@ -157,10 +158,13 @@ def test_replay_gives_the_rows_of_the_recorded_run_and_holds_no_secret(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    maildir, corpus = make_maildir(tmp_path / "mails"), write_corpus(tmp_path / "news.jsonl", 5)
     with database.begin() as session:
         for path in FEEDS:
             sources.upsert(session, kind="feed", location=f"{web}/{path}", interval=HOUR)
         sources.upsert(session, kind="gmail", location=gmail[0].location, interval=HOUR)
+        sources.upsert(session, kind="mail", location=str(maildir), interval=HOUR)
+        sources.upsert(session, kind="jsonl", location=str(corpus), interval=HOUR)
     gmail[0].deliver([path.read_bytes() for path in MAILS[:4]])
     switch_on(settings, tmp_path / "recording")
     crew = Crew(settings, services, database, stages=(INGEST, PREFILTER))
@@ -168,13 +172,13 @@ def test_replay_gives_the_rows_of_the_recorded_run_and_holds_no_secret(
     try:
         poll_all(crew, database)
         gmail[0].deliver([path.read_bytes() for path in MAILS[4:]])
-        poll_all(crew, database)
+        (maildir / "new" / "late").write_bytes(LETTERS[1].read_bytes())
         poll_all(crew, database)
     finally:
         crew.stop()
     live = spell_all(list_rows(database))
     kinds = Counter(json.loads(row)["row"] for row in live)
-    assert kinds["source"] == len(FEEDS) + 1
+    assert kinds["source"] == len(FEEDS) + 3
     assert kinds["article"] > 20
     assert kinds["story"] > 0
 
@@ -187,9 +191,18 @@ def test_replay_gives_the_rows_of_the_recorded_run_and_holds_no_secret(
     assert recording.faults == []
     state = read_state(settings)
     assert (state.mails, state.visits) == (len(MAILS), played.visits)
+    # The last mail of a Maildir is read again with the next, and the corpus at each poll.
+    assert state.files == 1 + 2 + 2
     told = read_all(tmp_path / "recording")
     for secret in (SECRET, "access-1", "refresh-1", "Bearer", "Authorization", "b1scuit"):
         assert secret.encode() not in told, secret
+
+
+def make_maildir(folder: Path) -> Path:
+    for name in ("new", "cur", "tmp"):
+        (folder / name).mkdir(parents=True)
+    (folder / "cur" / "early:2,S").write_bytes(LETTERS[0].read_bytes())
+    return folder
 
 
 def read_all(folder: Path) -> bytes:
