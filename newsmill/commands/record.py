@@ -22,7 +22,7 @@ BYTES_PER_MB = 1_000_000
 FOLDER = "recordings"
 
 
-def command(  # Every option is an argument.
+def command(
     directory: Annotated[
         Path | None,
         typer.Argument(help="Where to record; without it, a new folder in <home>/recordings."),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,7 +22,7 @@ DIFFERS = 3
 MAX = "max"
 
 
-def command(  # Every option is an argument.
+def command(
     directory: Annotated[Path, typer.Argument(help="A recording, made by newsmill record.")],
     speed: Annotated[
         str, typer.Option(metavar="N|max", help="Times as fast as it was, such as 60.")
@@ -74,7 +77,7 @@ def command(  # Every option is an argument.
         use_mill(mill)
         assert place.settings.redis_url is not None
         try:
-            with Redis.from_url(place.settings.redis_url.get_secret_value()) as redis:
+            with Redis.from_url(place.settings.redis_url.get_secret_value()) as redis, hush():
                 player = Player(place, mill, redis)
                 is_whole = play(console, player, recording, factor, read=read)
         finally:
@@ -118,6 +121,18 @@ def _prepare(place: Workplace, *, read: bool) -> None:
     with place.database.begin() as session:
         for lens in lenses.values():
             create_view(session, lens)
+
+
+@contextmanager
+def hush() -> Iterator[None]:
+    """Say nothing of what fails again as it did then, unless one asked to hear more."""
+    root = logging.getLogger()
+    before = root.level
+    root.setLevel(logging.ERROR if before > logging.INFO else before)
+    try:
+        yield
+    finally:
+        root.setLevel(before)
 
 
 def play(
