@@ -86,9 +86,12 @@ def add(client: Redis, **numbers: int) -> int:
     with client.pipeline() as pipeline:
         for name in COUNTED:
             pipeline.hincrby(KEY, name, numbers.get(name, 0))
-        # Should Redis have been emptied meanwhile, these numbers alone are not to stay for ever.
-        pipeline.expire(KEY, REMEMBERED, nx=True)
-        return int(pipeline.execute()[COUNTED.index("size_bytes")])
+        pipeline.hexists(KEY, "folder")
+        *sums, is_ordered = pipeline.execute()
+    if not is_ordered:
+        # Redis was emptied meanwhile: these numbers alone are not to stay for ever.
+        client.delete(KEY)
+    return int(sums[COUNTED.index("size_bytes")])
 
 
 def _parse(found: Mapping[str, str]) -> RecordingState:
