@@ -70,7 +70,10 @@ def settings(settings: Settings, gmail: tuple[ServedGmail, str]) -> Settings:
     web = {"allowed_hosts": (ADDRESS,), "full_text": True, "max_body_mb": 0.5}
     ingest = settings.ingest.model_copy(update=web)
     mail = MailSettings(gmail_url=gmail[1])
-    return settings.model_copy(update={"ingest": ingest, "mail": mail, "lenses": None})
+    # No poll is to be begun anew while a slow machine is at it.
+    queue = settings.queue.model_copy(update={"lease": timedelta(minutes=2)})
+    update = {"ingest": ingest, "mail": mail, "queue": queue, "lenses": None}
+    return settings.model_copy(update=update)
 
 
 def switch_on(settings: Settings, folder: Path, limit_bytes: int = 10**9) -> None:
