@@ -6,7 +6,7 @@ TransientError (worth another try) or a PermanentError (will fail again in the s
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -26,6 +26,11 @@ MAX_REDIRECTS = 5
 PASSING_STATUSES = frozenset({408, 425, 429})
 """Client errors that pass by themselves; every 5xx does too."""
 LASTING_REDIRECTS = frozenset({301, 308})
+
+
+def read_clock() -> datetime:
+    """Say what time it is."""
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True)
@@ -69,17 +74,21 @@ class HttpClient(Closing):
         deadline_s: float = 60.0,
         max_body_bytes: int = 5_000_000,
         allowed_hosts: Iterable[str] = (),
+        make: Callable[[AddressGuard, Deadline], httpx2.BaseTransport] = make_transport,
+        clock: Callable[[], datetime] = read_clock,
     ) -> None:
         """Open nothing yet.
 
         timeout_s: for connecting and for each read. deadline_s: for one fetch as a whole, with its
         redirects. max_body_bytes: of the decompressed body; feedparser needs about 1 s of CPU per
-        MB. allowed_hosts: that are fetched from although they are not public.
+        MB. allowed_hosts: that are fetched from although they are not public. make: makes
+        the transport. clock: what a date in Retry-After is held against.
         """
+        self._clock = clock
         self._max_body_bytes = max_body_bytes
         self._deadline = Deadline(deadline_s)
         self._client = httpx2.Client(
-            transport=make_transport(AddressGuard(allowed_hosts), self._deadline),
+            transport=make(AddressGuard(allowed_hosts), self._deadline),
             headers={"User-Agent": user_agent},
             timeout=timeout_s,
             follow_redirects=True,
@@ -125,7 +134,7 @@ class HttpClient(Closing):
         if status == 304:
             return NotModified(url, _find_move(response), fresh_for)
         if not response.is_success:
-            raise _refuse(response, url)
+            raise _refuse(response, url, self._clock())
         body, is_cut = self._read_body(response)
         return Fetched(
             body=body,
@@ -157,11 +166,11 @@ def without_password(url: str) -> str:
     return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}"
 
 
-def _refuse(response: httpx2.Response, url: str) -> NewsmillError:
+def _refuse(response: httpx2.Response, url: str, now: datetime) -> NewsmillError:
     status = response.status_code
     phrase = HTTPStatus(status).phrase if status in set(HTTPStatus) else ""
     told = f"{url}: the server answered {status}" + (f" ({phrase})" if phrase else "")
-    retry_after = read_retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
+    retry_after = read_retry_after(response.headers.get("Retry-After"), now)
     is_passing = status in PASSING_STATUSES or status >= 500
     kind = TransientError if is_passing else PermanentError
     return kind(told, url=url, status=status, retry_after=retry_after)

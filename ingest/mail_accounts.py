@@ -17,7 +17,7 @@ from ingest.gmail import API_URL, GmailClient
 from ingest.gmail_sync import sync_gmail
 from ingest.imap import ImapClient, open_imap
 from ingest.imap_sync import sync_imap
-from ingest.mail_batches import BATCH_MAILS, Received, cut_mail_batches
+from ingest.mail_batches import BATCH_MAILS, Received, ReceivesMail, cut_mail_batches
 from ingest.mail_locations import GmailLocation, ImapLocation, parse_gmail, parse_imap
 from ingest.mail_tokens import TokenGiver
 from schemas.errors import PermanentError
@@ -44,6 +44,11 @@ class MailAccess:
     def __post_init__(self) -> None:
         object.__setattr__(self, "credentials", Credentials(self.home))
 
+    def receive(self, location: str, marks: Mapping[str, Any], now: datetime) -> Iterator[Received]:
+        """Give the mails after the marks as they come; connects when the first is asked for."""
+        read = _read_gmail if location.startswith("gmail:") else _read_imap
+        yield from read(location, marks, self, now)
+
 
 def make_mail_access(settings: Settings) -> MailAccess:
     """Join what the settings say about mail servers."""
@@ -59,7 +64,7 @@ def make_mail_access(settings: Settings) -> MailAccess:
 def read_mail_account(
     location: str,
     state: SourceState,
-    access: MailAccess,
+    access: ReceivesMail,
     *,
     now: datetime,
     batch_drafts: int = BATCH_MAILS,
@@ -70,8 +75,7 @@ def read_mail_account(
     Raises PermanentError for what a person has to mend (no login, a refused one, no such folder),
     and TransientError for what passes by itself.
     """
-    read = _read_gmail if location.startswith("gmail:") else _read_imap
-    received = read(location, state.marks, access, now)
+    received = access.receive(location, state.marks, now)
     yield from cut_mail_batches(
         received, state, now, batch_drafts, split_newsletters=split_newsletters
     )

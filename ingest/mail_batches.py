@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from ingest.batches import Batch, Refused, SourceState
 from ingest.mail import MAX_MAIL_BYTES, read_mail
@@ -30,6 +30,14 @@ class Received:
     """None: nothing was received, only the marks move."""
     marks: Mapping[str, Any]
     note: str = ""
+
+
+class ReceivesMail(Protocol):
+    """What gives the mails of an account: `ingest.mail_accounts.MailAccess`, or a fake of it."""
+
+    def receive(
+        self, location: str, marks: Mapping[str, Any], now: datetime
+    ) -> Iterator[Received]: ...
 
 
 def too_large(where: str, size: int | None = None) -> Refused:

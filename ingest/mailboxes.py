@@ -41,10 +41,14 @@ def read_mail_folder(
     The position is a file's ctime in ns. Unlike names and modification times it grows with every
     file that arrives, however it came. Files of one tick are read again: better than missed.
     """
-    for changed_at, path in sorted(_list_mails(folder)):
-        if changed_at >= position:
-            outcomes = read_mail_file(path, now, split_newsletters=split_newsletters)
-            yield from place_items(outcomes, changed_at, changed_at)
+    for changed_at, path in list_new_mails(folder, position):
+        outcomes = read_mail_file(path, now, split_newsletters=split_newsletters)
+        yield from place_items(outcomes, changed_at, changed_at)
+
+
+def list_new_mails(folder: Path, position: int) -> list[tuple[int, Path]]:
+    """List the mails from a position on, with the position of each, in the order of reading."""
+    return sorted(found for found in _list_mails(folder) if found[0] >= position)
 
 
 def read_mail_file(

@@ -18,7 +18,8 @@ from ingest.discovery import find_feed_links
 from ingest.feeds import parse_feed
 from ingest.files import FileStatus, look_at, open_source
 from ingest.http import Fetched, NotModified, without_password
-from ingest.mail_accounts import MAIL_KINDS, MailAccess, read_mail_account
+from ingest.mail_accounts import MAIL_KINDS, read_mail_account
+from ingest.mail_batches import ReceivesMail
 from ingest.mailboxes import read_mail_file, read_mail_folder, read_mbox
 from ingest.parsed_feeds import ParsedFeed
 from ingest.sources import SourceKind, SourceSpec
@@ -43,6 +44,12 @@ class Fetches(Protocol):
     def fetch(
         self, url: str, *, etag: str | None = None, last_modified: str | None = None
     ) -> Fetched | NotModified: ...
+
+
+class WebClient(Fetches, Protocol):
+    """A client that has something to close."""
+
+    def close(self) -> None: ...
 
 
 class ParsesFeeds(Protocol):
@@ -81,7 +88,7 @@ def read_source(
     *,
     now: datetime,
     client: Fetches,
-    mail: MailAccess | None = None,
+    mail: ReceivesMail | None = None,
     parse: ParsesFeeds = parse_feed,
     batch_drafts: int = BATCH_DRAFTS,
     split_newsletters: bool = True,

@@ -48,7 +48,12 @@ class SourceSpec:
 
     @property
     def is_remote(self) -> bool:
-        return self.location.startswith(REMOTE)
+        return is_remote(self.location)
+
+
+def is_remote(location: str) -> bool:
+    """Whether a source lies on a server."""
+    return location.startswith(REMOTE)
 
 
 def recognise_source(typed: str) -> SourceSpec:

@@ -18,7 +18,7 @@ from schemas.errors import ConfigError, NewsmillError
 
 COMMANDS = (
     *("up", "demo", "status", "sources", "ingest", "stories", "analyse", "reconstruct"),
-    *("dead", "gmail", "lenses", "models", "tune", "prepare", "doctor"),
+    *("dead", "gmail", "lenses", "models", "tune", "prepare", "doctor", "record", "replay"),
 )
 """In the order of the help. Each is a module of `newsmill.commands` with `command` or `app`."""
 

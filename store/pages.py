@@ -41,6 +41,13 @@ WHERE article.id = dead.subject_id
 RETURNING article.id
 """
 
+_LIST_WAITING = """
+SELECT article.id, article.url
+FROM work JOIN article ON article.id = work.subject_id
+WHERE work.stage = 'page' AND article.url = coalesce(:url, article.url)
+ORDER BY article.id
+"""
+
 _SAVE = """
 UPDATE article
 SET text = :text, links = coalesce(CAST(:links AS jsonb), links),
@@ -77,6 +84,11 @@ def pass_on_dead(session: Session) -> list[int]:
     article_ids = sorted(execute(session, _PASS_ON_DEAD).scalars(), reverse=True)
     work.enqueue(session, "prefilter", article_ids, again=True)
     return article_ids
+
+
+def list_waiting(session: Session, url: str | None = None) -> list[tuple[int, str]]:
+    """List the articles that wait for their page, with its address: all, or one address's."""
+    return [(row[0], row[1]) for row in execute(session, _LIST_WAITING, url=url)]
 
 
 def save(

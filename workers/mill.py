@@ -7,6 +7,7 @@ nor llama.cpp's threads survive one, and a worker holds only what its own queue 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -23,11 +24,12 @@ if TYPE_CHECKING:
     from ingest.extraction import Extractor
     from ingest.feed_parsing import FeedParser
     from ingest.helper import Helper
-    from ingest.http import HttpClient
-    from ingest.mail_accounts import MailAccess
+    from ingest.mail_batches import ReceivesMail
+    from ingest.reading_sources import WebClient
     from ingest.screening import Screener
     from workers.live import LiveAnalyst
     from workers.pace import Pilot
+    from workers.recording import NoTape
 
 NoteRefused = Callable[[int, "Sequence[Refused]"], None]
 """With a source's id and what of it was refused."""
@@ -43,6 +45,14 @@ class Mill:
         self.on_refused = on_refused
         """Told of the items that a poll refuses, once what goes with them is stored; else a log."""
 
+    def clock(self) -> datetime:
+        """Say what time it is, for whatever ends up in rows."""
+        return datetime.now(UTC)
+
+    def locate(self, location: str) -> str:
+        """Say where a source is to be read; elsewhere only when a recording is replayed."""
+        return location
+
     @cached_property
     def database(self) -> Database:
         """A small pool of connections."""
@@ -57,25 +67,40 @@ class Mill:
         return load_lenses_in_use(self.settings)
 
     @cached_property
-    def http(self) -> HttpClient:
-        """The client that fetches feeds."""
-        from ingest.http import HttpClient
+    def tape(self) -> NoTape:
+        """What writes down what comes in, while that is wanted."""
+        from workers.recording import NoTape, Recorder
 
-        ingest = self.settings.ingest
-        return HttpClient(
-            user_agent=ingest.user_agent,
-            timeout_s=ingest.timeout_s,
-            deadline_s=ingest.deadline_s,
-            max_body_bytes=int(ingest.max_body_mb * BYTES_PER_MB),
-            allowed_hosts=ingest.allowed_hosts,
-        )
+        url = self.settings.redis_url
+        return NoTape() if url is None else Recorder(url.get_secret_value())
 
     @cached_property
-    def mail(self) -> MailAccess:
+    def http(self) -> WebClient:
+        """The client that fetches feeds and pages."""
+        from ingest.recordings.tapping import make_heard_client
+
+        return make_heard_client(self.tape, **self.http_options)
+
+    @property
+    def http_options(self) -> dict[str, Any]:
+        """What the settings say of the HTTP client."""
+        ingest = self.settings.ingest
+        return {
+            "user_agent": ingest.user_agent,
+            "timeout_s": ingest.timeout_s,
+            "deadline_s": ingest.deadline_s,
+            "max_body_bytes": int(ingest.max_body_mb * BYTES_PER_MB),
+            "allowed_hosts": ingest.allowed_hosts,
+            "clock": self.clock,
+        }
+
+    @cached_property
+    def mail(self) -> ReceivesMail:
         """How mail servers are reached, and where the logins are."""
         from ingest.mail_accounts import make_mail_access
+        from ingest.recordings.tapping import HeardMail
 
-        return make_mail_access(self.settings)
+        return HeardMail(make_mail_access(self.settings), self.tape)
 
     @cached_property
     def helper(self) -> Helper:
@@ -130,7 +155,7 @@ class Mill:
     def close(self) -> None:
         """Close what was opened."""
         opened = vars(self)
-        for name in ("live", "helper", "http", "database"):
+        for name in ("live", "helper", "http", "tape", "database"):
             if name in opened:
                 opened.pop(name).close()
 

@@ -62,6 +62,7 @@ def _read(mill: Mill, article: StoredArticle | None, host: list[str], claim: Cla
     chosen: BestBody | Later | None = None
     if article is not None and article.url is not None:
         try:
+            mill.tape.begin_page(article.url, mill.clock())
             with phase("fetch"):
                 teaser = Teaser(article.title, article.text, article.url)
                 chosen = _fetch(mill, teaser, claim)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import cast
 
 import structlog
@@ -50,6 +50,7 @@ class Reading:
     def __init__(self, mill: Mill, source: StoredSource) -> None:
         self._mill = mill
         self._source = source
+        self.now = mill.clock()
         self.facts = FeedFacts()
         self.notes: list[str] | None = None
         """None: it was unchanged."""
@@ -57,12 +58,14 @@ class Reading:
 
     def batches(self) -> Iterator[Batch]:
         """Give the batches as they are read, until the end or the source's error."""
+        self._mill.tape.begin_poll(self._source, self.now)
         try:
             with phase("fetch"):
+                location = self._mill.locate(self._source.location)
                 outcome = read_source(
-                    SourceSpec(cast(SourceKind, self._source.kind), self._source.location),
+                    SourceSpec(cast(SourceKind, self._source.kind), location),
                     SourceState(**self._source.cursor),
-                    now=datetime.now(UTC),
+                    now=self.now,
                     client=self._mill.http,
                     mail=self._mill.mail,
                     parse=self._mill.feed_parser,
@@ -128,7 +131,7 @@ def note_polls(mill: Mill, session: Session, polls: Sequence[Poll]) -> None:
             next_in = None if poll.source.interval is None else decision.delay
             plain.append(Unchanged(poll.source.source_id, next_in, decision.rhythm))
         elif poll.reading.error:
-            _note_failure(mill, session, poll.source, poll.reading.error)
+            _note_failure(mill, session, poll, poll.reading.error)
         else:
             _note_success(mill, session, poll)
     sources.record_unchanged(session, plain)
@@ -182,7 +185,7 @@ def find_teasers(mill: Mill, source: StoredSource, batch: Batch) -> list[str]:
 
 
 def _decide(mill: Mill, poll: Poll) -> NextPoll:
-    now, facts = datetime.now(UTC), poll.reading.facts
+    now, facts = poll.reading.now, poll.reading.facts
     found = Yield(poll.new_items, facts.dates, facts.wish)
     seed = _seed(poll.source, now)
     return decide_after_success(_pace(mill, poll.source), found, now=now, seed=seed)
@@ -208,9 +211,10 @@ def _note_success(mill: Mill, session: Session, poll: Poll) -> None:
 
 
 def _note_failure(
-    mill: Mill, session: Session, source: StoredSource, error: TransientError | PermanentError
+    mill: Mill, session: Session, poll: Poll, error: TransientError | PermanentError
 ) -> None:
-    seed = _seed(source, datetime.now(UTC))
+    source = poll.source
+    seed = _seed(source, poll.reading.now)
     decision = decide_after_failure(_pace(mill, source), error, source.failures + 1, seed=seed)
     reason = error.message.removeprefix(f"{source.location}: ")
     log.warning("poll_failed", source_id=source.source_id, reason=reason)

@@ -15,8 +15,8 @@ import typer
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-    from ingest.http import HttpClient
     from ingest.probing import Probe
+    from ingest.reading_sources import WebClient
     from ingest.sources import SourceSpec
     from newsmill.workplace import Workplace
     from schemas.settings import Settings
@@ -208,7 +208,7 @@ def _probe(url: str, settings: Settings) -> Probe:
 
 
 @contextmanager
-def _client(settings: Settings) -> Iterator[HttpClient]:
+def _client(settings: Settings) -> Iterator[WebClient]:
     from workers.mill import Mill
 
     mill = Mill(settings)
