@@ -27,6 +27,8 @@ from workers.prefilter import screen
 from workers.queues import INFERENCE, INGEST, PREFILTER, RECONSTRUCT
 from workers.reconstruct import rebuild
 
+PAST_RETRIES = timedelta(hours=1)
+"""A page that is to be tried again is so within 15 minutes."""
 THIN_EVERY = timedelta(hours=1)
 """By the recording's clock; a running mill does it at every tick."""
 FORGET_EVERY = 500
@@ -88,6 +90,8 @@ class Player:
         self._mill.visit.begin(None)
         with self._place.database.begin() as session:
             waiting = pages.list_waiting(session)
+        if waiting:
+            self._set_clock(self._mill.moment + PAST_RETRIES)
         for article_id, _ in waiting:
             read_page.run(article_id)
         self._work_off(PREFILTER, lambda: screen.run([]))

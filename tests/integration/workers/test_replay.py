@@ -68,6 +68,8 @@ def gmail(tmp_path: Path) -> Iterator[tuple[ServedGmail, str]]:
 @pytest.fixture
 def settings(settings: Settings, gmail: tuple[ServedGmail, str]) -> Settings:
     web = {"allowed_hosts": (ADDRESS,), "full_text": True, "max_body_mb": 0.5}
+    # A page whose server is busy is tried again, at once and not in a minute.
+    web |= {"page_retry": timedelta(milliseconds=100), "page_attempts": 2}
     ingest = settings.ingest.model_copy(update=web)
     mail = MailSettings(gmail_url=gmail[1])
     # No poll is to be begun anew while a slow machine is at it.
