@@ -152,7 +152,7 @@ class HttpClient(Closing):
         body = bytearray()
         for chunk in response.iter_bytes():
             # A compressed body may go on for ever and unpack to nothing: no read ends it then.
-            self._deadline.bound(None)
+            self._deadline.check()
             body += chunk
             if len(body) > self._max_body_bytes:
                 return bytes(body[: self._max_body_bytes]), True

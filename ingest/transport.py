@@ -35,8 +35,17 @@ class Deadline:
         """Give what is left of a timeout; raises when the time is up."""
         left_s = self._ends_at - time.monotonic()
         if left_s <= 0:
-            raise httpcore2.ReadTimeout(f"{OVER_DEADLINE} {self._length_s:g} s in all")
+            raise httpcore2.ReadTimeout(self._complaint)
         return left_s if timeout_s is None else min(timeout_s, left_s)
+
+    def check(self) -> None:
+        """Raise as httpx does when the time is up; for who is not below it."""
+        if time.monotonic() >= self._ends_at:
+            raise httpx2.ReadTimeout(self._complaint)
+
+    @property
+    def _complaint(self) -> str:
+        return f"{OVER_DEADLINE} {self._length_s:g} s in all"
 
 
 class _TimedStream(httpcore2.NetworkStream):

@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import httpx2
 import pytest
 
 from ingest.http import Fetched, HttpClient, NotModified
+from ingest.transport import Deadline
 from schemas.errors import PermanentError, TransientError
 from tests.nasty_web import ADDRESS, asked, find_certificate, serve_nastily
 
@@ -212,6 +214,13 @@ def test_trouble_on_the_way_is_transient(site: str, client: HttpClient, page: st
 def test_slow_server_is_left_when_the_time_is_up(site: str, client: HttpClient, page: str) -> None:
     with pytest.raises(TransientError, match="longer than 1 s in all"):
         client.fetch(f"{site}/{page}")
+
+
+def test_deadline_that_passes_between_two_reads_is_told_as_httpx_tells_it() -> None:
+    deadline = Deadline(60.0)
+    deadline.check()
+    with pytest.raises(httpx2.ReadTimeout, match="longer than 0 s in all"):
+        Deadline(0.0).check()
 
 
 @pytest.mark.parametrize(
