@@ -9,7 +9,7 @@ import ctypes
 from importlib.util import find_spec
 from pathlib import Path
 
-SWITCH = "NEWSMILL_KERNELS_OFF"
+SWITCH = "GGML_KERNELS_OFF"
 """An environment variable: names of kernels, with spaces between, that llama.cpp's replace."""
 
 KERNELS = ("four_bit", "attention", "elementwise")
@@ -20,7 +20,7 @@ def list_kernels() -> tuple[str, ...]:
     """List the kernels in use; none where llama.cpp's own are.
 
     That is so on CPUs without AVX-512 VNNI, and with a llama.cpp that was not compiled by
-    `make install`. NEWSMILL_KERNELS_OFF takes single ones away; it is read once in a process.
+    `make install`. GGML_KERNELS_OFF takes single ones away; it is read once in a process.
     """
     package = find_spec("llama_cpp")
     if package is None or package.origin is None:

@@ -9,7 +9,7 @@ extern "C" const char *newsmill_kernels();
 namespace newsmill {
 
 bool is_on(const char *kernel) {
-    const char *given = std::getenv("NEWSMILL_KERNELS_OFF");
+    const char *given = std::getenv("GGML_KERNELS_OFF");
     std::istringstream words(given == nullptr ? "" : given);
     for (std::string word; words >> word;) {
         if (word == kernel) {

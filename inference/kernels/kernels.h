@@ -9,7 +9,7 @@
 
 namespace newsmill {
 
-// Whether a kernel is to be used: not if NEWSMILL_KERNELS_OFF names it, among other words or alone.
+// Whether a kernel is to be used: not if GGML_KERNELS_OFF names it, among other words or alone.
 bool is_on(const char *kernel);
 
 } // namespace newsmill
