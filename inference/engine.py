@@ -14,15 +14,16 @@ import ctypes
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import llama_cpp
 import numpy as np
 from numpy.typing import NDArray
 
 from inference.llama_log import last_complaint, quiet_llama
+from inference.tuning import Choice, KvType
 from inference.vocabulary import Vocabulary
+from schemas.closing import Closing
 from schemas.errors import ConfigError, NewsmillError
 
 Logits = NDArray[np.float32]
@@ -31,9 +32,6 @@ Logits = NDArray[np.float32]
 ROWS_TOGETHER = 4
 """Rows that llama.cpp's kernels for repacked weights take at once; each row that is left over is a
 pass over all weights of its own."""
-
-KvType = Literal["f16", "q8_0"]
-"""How keys and values are kept: `q8_0` takes half the memory of `f16`."""
 
 
 class EngineError(NewsmillError):
@@ -55,8 +53,20 @@ class EngineShape:
     kv_type: KvType = "f16"
     """`q8_0` wants flash attention, and heads whose width is a multiple of 32."""
 
+    @classmethod
+    def of(cls, choice: Choice, slot_tokens: int) -> Self:
+        """Shape an engine as was chosen, for sequences of at most so many tokens."""
+        return cls(
+            slots=choice.sequences,
+            slot_tokens=slot_tokens,
+            threads=choice.threads,
+            flash_attention=choice.flash_attention,
+            ubatch=choice.ubatch,
+            kv_type=choice.kv_type,
+        )
 
-class Engine:
+
+class Engine(Closing):
     """A loaded model with its context. Not for use from two threads at once."""
 
     def __init__(self, path: Path, shape: EngineShape) -> None:
@@ -148,17 +158,6 @@ class Engine:
         if self._model:
             llama_cpp.llama_model_free(self._model)
         self._context = self._model = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _load(self, path: Path) -> None:
         params = llama_cpp.llama_model_default_params()

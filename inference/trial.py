@@ -65,14 +65,7 @@ class Trials(Closing):
             self._end(self._processes.popitem()[1])
 
     def _ask(self, choice: Choice) -> dict[str, Any]:
-        shape = EngineShape(
-            slots=choice.sequences,
-            slot_tokens=self._slot_tokens,
-            threads=choice.threads,
-            flash_attention=choice.flash_attention,
-            ubatch=choice.ubatch,
-            kv_type=choice.kv_type,
-        )
+        shape = EngineShape.of(choice, self._slot_tokens)
         return {"shape": asdict(shape), "prompt_tokens": self._load.prompt_tokens}
 
     def _start(self, spins: int | None) -> subprocess.Popen[str]:
