@@ -136,6 +136,12 @@ class InferenceSettings(Group):
     slice: Duration = timedelta(seconds=120)
     """Longest time for which one message keeps the worker claiming more articles."""
 
+    @model_validator(mode="after")
+    def _check_cache(self) -> Self:
+        if self.kv_type == "q8_0" and self.flash_attention is False:
+            raise ValueError("kv_type q8_0 needs flash_attention: leave that auto, or set it true")
+        return self
+
 
 class ObjectiveSettings(Group):
     oldest: Duration = timedelta(minutes=30)
@@ -277,6 +283,7 @@ def list_variables() -> dict[str, str]:
 def find_unknown_variables(environment: dict[str, str]) -> list[str]:
     """Give the NEWSMILL_ variables that mean nothing; pydantic itself passes them over."""
     known = {*list_variables(), f"{PREFIX}DATABASE_URL", f"{PREFIX}REDIS_URL", f"{PREFIX}SHARED"}
+    known.add(f"{PREFIX}KERNELS_OFF")  # Ours in llama.cpp read it themselves: inference/kernels.
     names = {name.upper() for name in environment}
     return sorted(name for name in names - known if name.startswith(PREFIX))
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from inference.kernels import SWITCH
 from schemas.errors import ConfigError
 from schemas.settings import (
     Settings,
@@ -64,6 +65,19 @@ def test_visibility_timeout_must_outlast_the_longest_task(monkeypatch: pytest.Mo
     monkeypatch.setenv("NEWSMILL_QUEUE__VISIBILITY_TIMEOUT", "60")
     with pytest.raises(ConfigError, match="visibility_timeout must be longer"):
         load_settings()
+
+
+def test_small_cache_without_flash_attention_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEWSMILL_INFERENCE__KV_TYPE", "q8_0")
+    load_settings()
+    monkeypatch.setenv("NEWSMILL_INFERENCE__FLASH_ATTENTION", "false")
+    with pytest.raises(ConfigError, match=r"^NEWSMILL_INFERENCE: .*q8_0 needs flash_attention"):
+        load_settings()
+
+
+def test_switch_of_the_kernels_is_no_unknown_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(SWITCH, "attention")
+    load_settings()
 
 
 def test_every_setting_says_what_it_means() -> None:
