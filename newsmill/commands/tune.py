@@ -91,7 +91,7 @@ def _tune(build: Build, settings: Settings, seconds: float) -> Tuned:
     with Trials(build.model_path, slot_tokens(build, budget), load) as trials:
         default_s = trials.measure(start)
         if default_s is None:
-            raise ConfigError(f"{build.folder}: llama.cpp cannot read with {start}")
+            raise ConfigError(trials.refusal)
         over_at = time.monotonic() + seconds
         with _show_progress(len(factors)) as advance:
             for contest in try_factors(
