@@ -174,7 +174,7 @@ class Engine(Closing):
         if self.shape.slot_tokens > trained:
             raise ConfigError(
                 f"{self._path}: made for {trained} tokens, {self.shape.slot_tokens} were asked "
-                "for; lower NEWSMILL_INFERENCE__BUDGET_TOKENS"
+                "for; its build.json says more in n_ctx_train than the file holds"
             )
         self._context = llama_cpp.llama_init_from_model(self._model, _context_params(self.shape))
         if not self._context:

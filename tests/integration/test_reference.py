@@ -18,6 +18,7 @@ from bench.random_gemma import GemmaShape, write_random_gemma
 from inference.engine import Engine, EngineShape
 from inference.tuning import KvType
 from tests.gemma import Gemma
+from training.quantising import RECIPES, quantise
 
 VOCABULARY = 640
 WINDOW = 40
@@ -104,3 +105,25 @@ def test_copied_and_cut_sequence_goes_on_with_gemmas_logits(model: Path) -> None
         engine.copy(0, 1, cut)
         row = step(engine, {1: 7})[1]
     assert find_gap(row, Gemma(model).logits([*tokens[:cut], 7])[-1]) < FLOAT16
+
+
+@pytest.mark.parametrize("recipe", ["fast", "compact", "reference"])
+def test_quantised_model_gives_the_same_bits_alone_and_in_company(
+    model: Path, tmp_path: Path, recipe: str
+) -> None:
+    path = tmp_path / "model.gguf"
+    quantise(model, path, RECIPES[recipe])
+    sequences = [make_tokens(count, count) for count in (PROMPT, 3, 70, 17)]
+    shape = EngineShape(len(sequences), 256, threads=2, flash_attention=True, ubatch=64)
+    with Engine(path, shape) as engine:
+        alone = []
+        for number, tokens in enumerate(sequences):
+            slot = (number + 1) % len(sequences)
+            prompt = read(engine, slot, tokens)
+            alone.append((prompt, step(engine, {slot: 9})[slot], step(engine, {slot: 8})[slot]))
+            engine.trim(slot, 0)
+        prompts = [read(engine, slot, tokens) for slot, tokens in enumerate(sequences)]
+        first, second = (step(engine, dict.fromkeys(range(len(sequences)), n)) for n in (9, 8))
+    for slot, rows in enumerate(alone):
+        for row, other in zip(rows, (prompts[slot], first[slot], second[slot]), strict=True):
+            assert np.array_equal(row, other)
