@@ -20,7 +20,7 @@ import llama_cpp
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.llama_log import last_complaint, quiet_llama
+from inference.llama_log import quiet_llama, take_complaint
 from inference.tuning import Choice, KvType
 from inference.vocabulary import Vocabulary
 from schemas.closing import Closing
@@ -164,7 +164,7 @@ class Engine(Closing):
         params.n_gpu_layers = 0
         self._model = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
         if not self._model:
-            raise ConfigError(f"{path}: llama.cpp cannot load this model: {last_complaint()}")
+            raise ConfigError(f"{path}: llama.cpp cannot load this model: {take_complaint()}")
         self._open_context()
         self.vocabulary = Vocabulary(self._model)
         self._filler = self.vocabulary.encode("\n")[0]
@@ -178,7 +178,7 @@ class Engine(Closing):
             )
         self._context = llama_cpp.llama_init_from_model(self._model, _context_params(self.shape))
         if not self._context:
-            complaint = last_complaint()
+            complaint = take_complaint()
             raise ConfigError(f"{self._path}: llama.cpp cannot make a context: {complaint}")
         self._memory = llama_cpp.llama_get_memory(self._context)
         self.lengths = [0] * self.shape.slots
@@ -189,7 +189,7 @@ class Engine(Closing):
             # How much of the batch is in the cache is not known.
             llama_cpp.llama_memory_clear(self._memory, True)
             self.lengths = [0] * self.shape.slots
-            raise EngineError(f"llama_decode answered {code}: {last_complaint()}", code=code)
+            raise EngineError(f"llama_decode answered {code}: {take_complaint()}", code=code)
 
     def _logits(self, place: int) -> Logits:
         pointer = llama_cpp.llama_get_logits_ith(self._context, place)
