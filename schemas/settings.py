@@ -283,7 +283,6 @@ def list_variables() -> dict[str, str]:
 def find_unknown_variables(environment: dict[str, str]) -> list[str]:
     """Give the NEWSMILL_ variables that mean nothing; pydantic itself passes them over."""
     known = {*list_variables(), f"{PREFIX}DATABASE_URL", f"{PREFIX}REDIS_URL", f"{PREFIX}SHARED"}
-    known.add(f"{PREFIX}KERNELS_OFF")  # Ours in llama.cpp read it themselves: inference/kernels.
     names = {name.upper() for name in environment}
     return sorted(name for name in names - known if name.startswith(PREFIX))
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from inference.kernels import SWITCH
 from schemas.errors import ConfigError
 from schemas.settings import (
     Settings,
@@ -73,11 +72,6 @@ def test_small_cache_without_flash_attention_is_refused(monkeypatch: pytest.Monk
     monkeypatch.setenv("NEWSMILL_INFERENCE__FLASH_ATTENTION", "false")
     with pytest.raises(ConfigError, match=r"^NEWSMILL_INFERENCE: .*q8_0 needs flash_attention"):
         load_settings()
-
-
-def test_switch_of_the_kernels_is_no_unknown_setting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(SWITCH, "attention")
-    load_settings()
 
 
 def test_every_setting_says_what_it_means() -> None:
