@@ -91,15 +91,7 @@ class Analyst(Closing):
         choice = apply_settings(tuned or default_choice(build), settings)
         self.sequences = choice.sequences
         """Articles read together."""
-        shape = EngineShape(
-            slots=choice.sequences,
-            slot_tokens=self._slot_tokens,
-            threads=choice.threads,
-            flash_attention=choice.flash_attention,
-            ubatch=choice.ubatch,
-            kv_type=choice.kv_type,
-        )
-        self._engine = Engine(build.model_path, shape)
+        self._engine = Engine(build.model_path, EngineShape.of(choice, self._slot_tokens))
         try:
             self._decoder = Decoder(build, self._engine.vocabulary)
         except BaseException:

@@ -5,6 +5,7 @@ Knows where builds lie and what their manifests say; knows nothing about llama.c
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -126,9 +127,15 @@ def resolve_build(settings: Settings, name: str | None = None) -> Build:
         ConfigError: there is no such build, or its manifest or file cannot be used.
     """
     name = name or settings.inference.build
-    for folder in (settings.home / "models" / name, settings.models_dir / name, Path(name)):
+    folders = (settings.home / "models" / name, settings.models_dir / name, Path(name))
+    for folder in folders:
         if (folder / MANIFEST_FILE).is_file():
             return load_build(folder)
+    if there := next((folder for folder in folders if folder.exists()), None):
+        raise ConfigError(
+            f"{there}: no build: that is a folder with {MODEL_FILE} and {MANIFEST_FILE}, "
+            f"as {settings.models_dir / 'starter'}"
+        )
     known = ", ".join(build.name for build in list_builds(settings)) or "none"
     raise ConfigError(
         f"no build {name!r}: builds here are {known}; get one with 'newsmill models pull'"
@@ -138,13 +145,25 @@ def resolve_build(settings: Settings, name: str | None = None) -> Build:
 def list_builds(settings: Settings) -> list[Build]:
     """List the usable builds; a pulled one hides a shipped one of the same name."""
     found: dict[str, Build] = {}
+    for folder, build in _look_around(settings):
+        if isinstance(build, Build):
+            found.setdefault(folder.name, build)
+    return list(found.values())
+
+
+def list_faults(settings: Settings) -> dict[Path, str]:
+    """Say of each build here that cannot be used what is wrong with it, by its folder."""
+    found = _look_around(settings)
+    return {folder: str(fault) for folder, fault in found if isinstance(fault, ConfigError)}
+
+
+def _look_around(settings: Settings) -> Iterator[tuple[Path, Build | ConfigError]]:
     for parent in (settings.home / "models", settings.models_dir):
         for manifest in sorted(parent.glob(f"*/{MANIFEST_FILE}")):
             try:
-                found.setdefault(manifest.parent.name, load_build(manifest.parent))
-            except ConfigError:
-                continue
-    return list(found.values())
+                yield manifest.parent, load_build(manifest.parent)
+            except ConfigError as fault:
+                yield manifest.parent, fault
 
 
 def load_build(folder: Path) -> Build:

@@ -21,6 +21,7 @@ from inference.writing import MAX_POINTERS
 from schemas.completions import FieldReading
 from schemas.contract import DELIMITER
 from schemas.effort import POSTPONED, Effort
+from schemas.errors import ConfigError
 from schemas.fields import EMPTY, AnyField, CopySpans, ScoreOptions, ScoreSet, WriteText
 from schemas.lens import Lens
 
@@ -68,7 +69,10 @@ class Decoder:
     def __init__(self, build: Build, vocabulary: Vocabulary) -> None:
         self._build = build
         self._vocabulary = vocabulary
-        self._spelling = Spelling.learn(vocabulary)
+        try:
+            self._spelling = Spelling.learn(vocabulary)
+        except ConfigError as error:
+            raise ConfigError(f"{build.model_path}: {error}") from None
 
     def plan(self, lens: Lens, effort: Effort = Effort.FULL) -> Plan:
         """Decide which fields to ask for and to read, and say why others are left out."""

@@ -15,15 +15,16 @@ import ctypes
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import llama_cpp
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.llama_log import last_complaint, quiet_llama
+from inference.llama_log import quiet_llama, take_complaint
+from inference.tuning import Choice, KvType
 from inference.vocabulary import Vocabulary
+from schemas.closing import Closing
 from schemas.errors import ConfigError, NewsmillError
 
 Logits = NDArray[np.float32]
@@ -32,9 +33,6 @@ Logits = NDArray[np.float32]
 ROWS_TOGETHER = 4
 """Rows that llama.cpp's kernels for repacked weights take at once; each row that is left over is a
 pass over all weights of its own."""
-
-KvType = Literal["f16", "q8_0"]
-"""How keys and values are kept: `q8_0` takes half the memory of `f16`."""
 
 
 class EngineError(NewsmillError):
@@ -56,8 +54,20 @@ class EngineShape:
     kv_type: KvType = "f16"
     """`q8_0` wants flash attention, and heads whose width is a multiple of 32."""
 
+    @classmethod
+    def of(cls, choice: Choice, slot_tokens: int) -> Self:
+        """Shape an engine as was chosen, for sequences of at most so many tokens."""
+        return cls(
+            slots=choice.sequences,
+            slot_tokens=slot_tokens,
+            threads=choice.threads,
+            flash_attention=choice.flash_attention,
+            ubatch=choice.ubatch,
+            kv_type=choice.kv_type,
+        )
 
-class Engine:
+
+class Engine(Closing):
     """A loaded model with its context. Not for use from two threads at once."""
 
     def __init__(self, path: Path, shape: EngineShape) -> None:
@@ -158,23 +168,12 @@ class Engine:
             llama_cpp.llama_model_free(self._model)
         self._context = self._model = None
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def _load(self, path: Path) -> None:
         params = llama_cpp.llama_model_default_params()
         params.n_gpu_layers = 0
         self._model = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
         if not self._model:
-            raise ConfigError(f"{path}: llama.cpp cannot load this model: {last_complaint()}")
+            raise ConfigError(f"{path}: llama.cpp cannot load this model: {take_complaint()}")
         self.vocabulary = Vocabulary(self._model)
         self._filler = self.vocabulary.encode("\n")[0]
         self._open_context()
@@ -184,11 +183,11 @@ class Engine:
         if self.shape.slot_tokens > trained:
             raise ConfigError(
                 f"{self._path}: made for {trained} tokens, {self.shape.slot_tokens} were asked "
-                "for; lower NEWSMILL_INFERENCE__BUDGET_TOKENS"
+                "for; its build.json says more in n_ctx_train than the file holds"
             )
         self._context = llama_cpp.llama_init_from_model(self._model, _context_params(self.shape))
         if not self._context:
-            complaint = last_complaint()
+            complaint = take_complaint()
             raise ConfigError(f"{self._path}: llama.cpp cannot make a context: {complaint}")
         self._memory = llama_cpp.llama_get_memory(self._context)
         self._forget_all()
@@ -220,7 +219,7 @@ class Engine:
         if code != 0:
             # How much of the batch is in the cache is not known.
             self._forget_all()
-            raise EngineError(f"llama_decode answered {code}: {last_complaint()}", code=code)
+            raise EngineError(f"llama_decode answered {code}: {take_complaint()}", code=code)
 
     def _logits(self, place: int) -> Logits:
         pointer = llama_cpp.llama_get_logits_ith(self._context, place)

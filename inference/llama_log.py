@@ -31,6 +31,8 @@ def quiet_llama() -> None:
     _complaints.clear()
 
 
-def last_complaint() -> str:
-    """Give the first error since the log was last emptied: the cause, not its echoes."""
-    return _complaints[0] if _complaints else "it gives no reason"
+def take_complaint() -> str:
+    """Give the first error since the last call, and forget all: the cause, not its echoes."""
+    complaint = _complaints[0] if _complaints else "it gives no reason"
+    _complaints.clear()
+    return complaint

@@ -8,7 +8,7 @@ from __future__ import annotations
 from inference.builds import Build
 from inference.cpu import usable_cores
 from inference.gguf_header import ModelSizes, read_sizes
-from inference.tuning import Choice, Load
+from inference.tuning import Choice, Load, can_be
 from schemas.settings import InferenceSettings
 
 SLOT_STEP = 256
@@ -42,8 +42,13 @@ def default_choice(build: Build, cores: int | None = None) -> Choice:
 
 
 def apply_settings(choice: Choice, settings: InferenceSettings) -> Choice:
-    """Let what is set explicitly win."""
-    return choice.model_copy(update=explicit(settings))
+    """Let what is set explicitly win; what does not go together with it gives way."""
+    given = explicit(settings)
+    chosen = choice.model_copy(update=given)
+    if can_be(chosen):
+        return chosen
+    gives_way = {"kv_type": "f16"} if "flash_attention" in given else {"flash_attention": True}
+    return chosen.model_copy(update=gives_way)
 
 
 def explicit(settings: InferenceSettings) -> dict[str, object]:

@@ -21,7 +21,7 @@ from inference.cpu import SPINS_VARIABLE
 from inference.engine import Engine, EngineShape
 from inference.tuning import Choice, Load, Speed
 from schemas.closing import Closing
-from schemas.errors import ConfigError, NewsmillError
+from schemas.errors import NewsmillError
 
 LONGEST_PROMPT = 512
 """Tokens; what is longer takes longer to measure and tells no more."""
@@ -38,6 +38,8 @@ class Trials(Closing):
         self._slot_tokens = slot_tokens
         self._load = load
         self._processes: dict[int | None, subprocess.Popen[str]] = {}
+        self.refusal = ""
+        """Why the last refused choice was."""
 
     def measure(self, choice: Choice) -> float | None:
         """Give the seconds that an article takes; None when llama.cpp refuses the choice."""
@@ -53,9 +55,11 @@ class Trials(Closing):
         if not line:
             # llama.cpp has ended its process: the next question gets a new one.
             self._end(self._processes.pop(choice.spins))
+            self.refusal = f"{self._model}: llama.cpp ended its process with {choice}"
             return None
         answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
+            self.refusal = answer["error"]
             return None
         return Speed(**answer).article_s(self._load, choice.sequences)
 
@@ -65,14 +69,7 @@ class Trials(Closing):
             self._end(self._processes.popitem()[1])
 
     def _ask(self, choice: Choice) -> dict[str, Any]:
-        shape = EngineShape(
-            slots=choice.sequences,
-            slot_tokens=self._slot_tokens,
-            threads=choice.threads,
-            flash_attention=choice.flash_attention,
-            ubatch=choice.ubatch,
-            kv_type=choice.kv_type,
-        )
+        shape = EngineShape.of(choice, self._slot_tokens)
         return {"shape": asdict(shape), "prompt_tokens": self._load.prompt_tokens}
 
     def _start(self, spins: int | None) -> subprocess.Popen[str]:
@@ -92,8 +89,8 @@ class Trials(Closing):
 
     @staticmethod
     def _end(process: subprocess.Popen[str]) -> None:
-        with process:  # Closing its input ends it.
-            process.kill()
+        process.kill()
+        process.communicate()  # Closes both pipes, a question that nobody read notwithstanding.
 
 
 def measure_speed(engine: Engine, prompt_tokens: int) -> Speed:
@@ -143,7 +140,7 @@ def main() -> None:
             else:
                 engine.reshape(shape)
             answer = asdict(measure_speed(engine, question["prompt_tokens"]))
-        except (ConfigError, NewsmillError) as error:
+        except NewsmillError as error:
             answer = {"error": str(error)}
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()

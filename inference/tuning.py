@@ -19,6 +19,9 @@ ROUNDS = 3
 LEAST_GAIN = 0.05
 """Of the middle round. Below it the choice stays: noise is not worth other last bits."""
 
+KvType = Literal["f16", "q8_0"]
+"""How keys and values are kept: `q8_0` takes half the memory of `f16`."""
+
 Measure = Callable[["Choice"], float | None]
 """Gives the seconds that an article takes; None where llama.cpp refuses the choice."""
 
@@ -38,7 +41,7 @@ class Choice(BaseModel):
     """Articles decoded together."""
     flash_attention: bool = True
     ubatch: int = 512
-    kv_type: Literal["f16", "q8_0"] = "f16"
+    kv_type: KvType = "f16"
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import llama_cpp
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.llama_log import last_complaint, quiet_llama
+from inference.llama_log import quiet_llama, take_complaint
 from schemas.errors import ConfigError
 
 _CONTROL = llama_cpp.LLAMA_TOKEN_ATTR_CONTROL | llama_cpp.LLAMA_TOKEN_ATTR_UNKNOWN
@@ -114,7 +114,7 @@ def open_vocabulary(path: Path) -> Iterator[Vocabulary]:
     params.vocab_only = True
     model = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
     if not model:
-        raise ConfigError(f"{path}: llama.cpp cannot read this vocabulary: {last_complaint()}")
+        raise ConfigError(f"{path}: llama.cpp cannot read this vocabulary: {take_complaint()}")
     try:
         yield Vocabulary(model)
     finally:

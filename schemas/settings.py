@@ -136,6 +136,12 @@ class InferenceSettings(Group):
     slice: Duration = timedelta(seconds=120)
     """Longest time for which one message keeps the worker claiming more articles."""
 
+    @model_validator(mode="after")
+    def _check_cache(self) -> Self:
+        if self.kv_type == "q8_0" and self.flash_attention is False:
+            raise ValueError("kv_type q8_0 needs flash_attention: leave that auto, or set it true")
+        return self
+
 
 class ObjectiveSettings(Group):
     oldest: Duration = timedelta(minutes=30)

@@ -77,12 +77,23 @@ def dequantise(
     return found
 
 
-def compare(path: Path, prompts: Sequence[Sequence[int]], *, every: int = 16) -> Parity:
+def compare(
+    path: Path,
+    prompts: Sequence[Sequence[int]],
+    *,
+    every: int = 16,
+    flash_attention: bool = True,
+) -> Parity:
     """Compare the logits of both after every `every` tokens of each prompt."""
-    longest = max(map(len, prompts))
+    shape = EngineShape(
+        slots=1,
+        slot_tokens=max(map(len, prompts)) + 1,
+        threads=2,
+        flash_attention=flash_attention,
+    )
     model = load_gguf(path)
     gaps, choices = [], []
-    with Engine(path, EngineShape(slots=1, slot_tokens=longest + 1, threads=2)) as engine:
+    with Engine(path, shape) as engine:
         for tokens in prompts:
             ends = [*range(every, len(tokens), every), len(tokens)]
             wanted = reference_logits(model, tokens)[[end - 1 for end in ends]]

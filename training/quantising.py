@@ -15,7 +15,7 @@ import gguf
 import llama_cpp
 
 from inference.cpu import usable_cores
-from inference.llama_log import last_complaint, quiet_llama
+from inference.llama_log import quiet_llama, take_complaint
 from schemas.errors import PermanentError
 
 K_BLOCK = 256
@@ -97,7 +97,7 @@ def quantise(source: Path, target: Path, recipe: QuantRecipe) -> None:
     )
     if code != 0:
         partial.unlink(missing_ok=True)
-        raise QuantiseError(f"{source}: llama.cpp cannot make {recipe.name}: {last_complaint()}")
+        raise QuantiseError(f"{source}: llama.cpp cannot make {recipe.name}: {take_complaint()}")
     partial.replace(target)
 
 

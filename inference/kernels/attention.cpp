@@ -7,6 +7,7 @@
 // keys with a running maximum (online softmax, arxiv.org/abs/1805.02867).
 //
 // A row's result depends on its own query and keys alone, bit for bit, whatever else is computed.
+// Keys that it does not see count zero times; llama.cpp's caches hold finite numbers only.
 // llama-cpp.cmake puts this before llama.cpp's function, which gets whatever is not handled here.
 
 #include "kernels.h"
@@ -45,8 +46,9 @@ struct Attention {
     int heads, key_heads, shared;  // `shared` query heads to a key head
     float scale;
 
-    explicit Attention(const ggml_tensor *out)
-        : q(out->src[0]), k(out->src[1]), v(out->src[2]), mask(out->src[3]), out(out),
+    explicit Attention(const ggml_tensor *result)
+        : q(result->src[0]), k(result->src[1]), v(result->src[2]), mask(result->src[3]),
+          out(result),
           width(q->ne[0]), tokens(q->ne[1]), keys(k->ne[1]), heads(q->ne[2]),
           key_heads(k->ne[2]), shared(heads / key_heads) {
         std::memcpy(&scale, out->op_params, sizeof scale);
@@ -208,6 +210,9 @@ float weigh(int keys, const uint16_t *mask, float *scores, Running &row) {
 // Floats that begin with a cache line, so that no register is loaded from two of them.
 class Buffer {
   public:
+    Buffer() = default;
+    Buffer(const Buffer &) = delete;
+    Buffer &operator=(const Buffer &) = delete;
     ~Buffer() { std::free(floats); }
 
     // Have room for so many floats, of any value.

@@ -105,12 +105,15 @@ void compute_norm(NORM_ARGUMENTS) {
     }
 }
 
-const bool on = newsmill::is_on("elementwise");
+bool is_in_use() {
+    static const bool on = newsmill::is_on("elementwise");
+    return on;
+}
 
 } // namespace
 
 void __wrap_ggml_compute_forward_glu(GLU_ARGUMENTS) {
-    if (on && !params->use_ref && is_geglu(out)) {
+    if (is_in_use() && !params->use_ref && is_geglu(out)) {
         compute_geglu(params, out);
     } else {
         __real_ggml_compute_forward_glu(params, out);
@@ -118,7 +121,7 @@ void __wrap_ggml_compute_forward_glu(GLU_ARGUMENTS) {
 }
 
 void __wrap_ggml_compute_forward_rms_norm_mul_fused(NORM_ARGUMENTS) {
-    if (on && is_plain_norm(norm, out)) {
+    if (is_in_use() && is_plain_norm(norm, out)) {
         compute_norm(params, norm, out);
     } else {
         __real_ggml_compute_forward_rms_norm_mul_fused(params, norm, out);

@@ -49,6 +49,8 @@ struct Activations {               // 32 activations of each of 4 rows (block_q8
     int8_t quants[128];            // [group of 8 activations][row][8]
 };
 
+static_assert(sizeof(Weights) == 144 && sizeof(Activations) == 136, "llama.cpp's layouts");
+
 struct Q4_0 {
     static constexpr int ZERO = 8;
     // llama.cpp flips the nibbles' upper bits when it repacks; this flips them back.
@@ -170,10 +172,8 @@ template <typename Kind> void gemm(GEMM_ARGUMENTS) {
     const auto *weights = (const Weights *)vx;
     const auto *rows = (const Activations *)vy;
     const size_t count = (size_t)groups * blocks;
-    if (offsets.size() < count * ROWS) {
-        offsets.resize(count * ROWS);
-        scales.resize(count * ROWS);
-    }
+    offsets.resize(std::max(offsets.size(), count * ROWS));
+    scales.resize(std::max(scales.size(), count * ROWS));
     prepare<Kind>(rows, count, offsets.data(), scales.data());
     for (int panel = 0; panel < nc; panel += PANEL) {
         const int end = std::min(panel + PANEL, nc);
@@ -195,9 +195,8 @@ template <typename Kind> void gemm(GEMM_ARGUMENTS) {
     }
 }
 
-const bool on = newsmill::is_on("four_bit");
-
 template <typename Kind> void dispatch(GEMM_ARGUMENTS, decltype(__real_ggml_gemm_q4_0_8x8_q8_0) *real) {
+    static const bool on = newsmill::is_on("four_bit");
     const int whole = on ? nc / COLUMNS * COLUMNS : 0;
     if (whole > 0) {
         gemm<Kind>(n, s, bs, vx, vy, nr, whole);

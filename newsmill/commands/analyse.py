@@ -46,7 +46,8 @@ def command(
     lenses = _choose_lenses(settings.lenses_dir, lens)
     build = resolve_build(settings, model)
     if not source.is_file():
-        raise ConfigError(f"{source}: there is no such file")
+        what = "is no file" if source.exists() else "there is no such file"
+        raise ConfigError(f"{source}: {what}")
     counts = _Counts()
     with (
         open_analyst(build, settings.inference, settings.home) as analyst,

@@ -32,9 +32,12 @@ def list_models(as_json: AsJson = False) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from inference.builds import list_faults
     from schemas.settings import load_settings
 
     settings = load_settings()
+    for fault in list_faults(settings).values():
+        typer.echo(f"cannot be used: {fault}", err=True)
     rows = list(_list_rows(settings, _find_live_name(settings)))
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
@@ -117,24 +120,25 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Compare model files with their checksums. Exit code 3 when one is damaged."""
-    from inference.builds import list_builds, resolve_build, verify_build
+    from inference.builds import list_builds, list_faults, resolve_build, verify_build
     from schemas.errors import ConfigError
     from schemas.settings import load_settings
 
     settings = load_settings()
     builds = [resolve_build(settings, name) for name in names or ()] or list_builds(settings)
-    faults: dict[str, str | None] = {}
+    unusable = {} if names else list_faults(settings)
+    faults: dict[str, str | None] = {folder.name: fault for folder, fault in unusable.items()}
     for build in builds:
         try:
             verify_build(build)
             faults[build.name] = None
         except ConfigError as error:
             faults[build.name] = str(error)
-        if not as_json:
-            fault = faults[build.name]
-            typer.echo(fault or f"{build.name}: the checksum is right", err=fault is not None)
     if as_json:
         typer.echo(json.dumps(faults, indent=2))
+    else:
+        for name, fault in faults.items():
+            typer.echo(fault or f"{name}: the checksum is right", err=fault is not None)
     if any(faults.values()):
         raise typer.Exit(NEEDS_ATTENTION)
 

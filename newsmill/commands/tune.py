@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +12,7 @@ import typer
 if TYPE_CHECKING:
     from inference.builds import Build
     from inference.tuned import Trial, Tuned
-    from inference.tuning import Choice, Contest
+    from inference.tuning import Choice, Contest, Factor, Measure
     from schemas.settings import Settings
 
 MEMORY_SHARE = 0.5
@@ -63,7 +63,6 @@ def command(
 
 
 def _tune(build: Build, settings: Settings, seconds: float) -> Tuned:
-    import time
     from datetime import UTC, datetime
 
     from inference.builds import verify_build
@@ -78,7 +77,7 @@ def _tune(build: Build, settings: Settings, seconds: float) -> Tuned:
     )
     from inference.trial import Trials
     from inference.tuned import Tuned
-    from inference.tuning import list_factors, try_factors
+    from inference.tuning import list_factors
     from schemas.errors import ConfigError
 
     verify_build(build, settings.home)
@@ -86,29 +85,17 @@ def _tune(build: Build, settings: Settings, seconds: float) -> Tuned:
     machine = describe_machine()
     start = apply_settings(default_choice(build), given)
     factors = list_factors(machine.cores, fixed=explicit(given))
-    contests: list[Contest] = []
     load = typical_load(build, budget)
     with Trials(build.model_path, slot_tokens(build, budget), load) as trials:
-        default_s = trials.measure(start)
-        if default_s is None:
-            raise ConfigError(f"{build.folder}: llama.cpp cannot read with {start}")
-        over_at = time.monotonic() + seconds
-        with _show_progress(len(factors)) as advance:
-            for contest in try_factors(
-                start,
-                factors,
-                trials.measure,
-                is_allowed=_limit_memory(build, settings),
-                is_over=lambda: time.monotonic() >= over_at,
-            ):
-                contests.append(contest)
-                advance(contest.factor)
+        article_s = default_s = trials.measure(start)
+        if article_s is None or default_s is None:
+            raise ConfigError(trials.refusal)
+        is_allowed = _limit_memory(build, settings)
+        contests = _hold_contests(start, factors, trials.measure, is_allowed, seconds)
         winner = contests[-1].winner if contests else start
-        # Side by side once more: the machine may have been busier at the beginning.
-        if winner == start:
-            article_s = default_s
-        else:
-            article_s = trials.measure(winner) or default_s
+        if winner != start:
+            # Side by side once more: the machine may have been busier at the beginning.
+            article_s = trials.measure(winner) or article_s
             default_s = trials.measure(start) or default_s
     return Tuned(
         cpu=machine.cpu,
@@ -123,6 +110,32 @@ def _tune(build: Build, settings: Settings, seconds: float) -> Tuned:
         trials=tuple(trial for contest in contests for trial in _list_trials(contest)),
         untried=tuple(factor.name for factor in factors[len(contests) :]),
     )
+
+
+def _hold_contests(
+    start: Choice,
+    factors: Sequence[Factor],
+    measure: Measure,
+    is_allowed: Callable[[Choice], bool],
+    seconds: float,
+) -> list[Contest]:
+    import time
+
+    from inference.tuning import try_factors
+
+    over_at = time.monotonic() + seconds
+    contests: list[Contest] = []
+    with _show_progress(len(factors)) as advance:
+        for contest in try_factors(
+            start,
+            factors,
+            measure,
+            is_allowed=is_allowed,
+            is_over=lambda: time.monotonic() >= over_at,
+        ):
+            contests.append(contest)
+            advance(contest.factor)
+    return contests
 
 
 def _limit_memory(build: Build, settings: Settings) -> Callable[[Choice], bool]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from inference.shape import memory_needed
 from inference.tuned import choose, find_tuned
 from ingest.credentials import FOLDER as LOGINS, Credentials
 from newsmill.doctor import machine, models, servers
-from newsmill.doctor.check import Check, fail, ok, warn
+from newsmill.doctor.check import Check, Status, fail, ok, warn
 from newsmill.mail_logins import list_login_concerns
 from newsmill.services.launcher import Services
 from schemas.errors import ConfigError, NewsmillError
@@ -111,20 +112,23 @@ def _look_at_processor() -> Check:
     return machine.judge_features(read_cpu_flags(flags), compiled, list_kernels())
 
 
-def _look_at_build(settings: Settings) -> Check:
-    build = resolve_build(settings)
+def _look_at_build(settings: Settings, name: str | None = None) -> Check:
+    build = resolve_build(settings, name)
     verify_build(build)
     megabytes = build.model_path.stat().st_size / 10**6
     return ok("model", f"{build.name}, {megabytes:.1f} MB, its checksum is right")
 
 
-def _look_at_fit(settings: Settings) -> Iterator[Check]:
-    """See how the build would be opened here; without a build, that is told elsewhere."""
+def _look_at_fit(settings: Settings, name: str | None = None) -> Iterator[Check]:
+    """See how a build would be opened here; without one, that is told elsewhere."""
     try:
-        build = resolve_build(settings)
-        tuned = find_tuned(settings.home, describe_machine(), build.manifest.sha256)
-        choice = choose(build, settings.inference, settings.home)
-        yield models.judge_tuning(build.name, tuned, choice)
+        build = resolve_build(settings, name)
+    except ConfigError:
+        return
+    tuned = find_tuned(settings.home, describe_machine(), build.manifest.sha256)
+    choice = choose(build, settings.inference, settings.home)
+    yield models.judge_tuning(build.name, tuned, choice)
+    try:
         needed = memory_needed(build, settings.inference, choice)
     except ConfigError as error:
         yield fail("memory", str(error))
@@ -161,7 +165,7 @@ def _look_at_postgres(url: str, settings: Settings) -> Iterator[Check]:
         ),
     )
     if _has_our_tables(url):
-        yield _guarded("build", lambda: _look_at_live_build(url, settings))
+        yield from _look_at_live_build(url, settings)
     yield machine.judge_clock(now, facts.now)
 
 
@@ -172,11 +176,31 @@ def _has_our_tables(url: str) -> bool:
         return False
 
 
-def _look_at_live_build(url: str, settings: Settings) -> Check:
+def _look_at_live_build(url: str, settings: Settings) -> Iterator[Check]:
+    """See which build the workers hold; look at it as well where the settings name another."""
+    default = settings.inference.build
+    try:
+        live = _find_live(url)
+    except NewsmillError as error:
+        yield fail("build", str(error))
+        return
+    yield models.judge_live(live, default)
+    if live and not live.refusal and live.name != default:
+        name = live.name
+        for check in (
+            _guarded("model", lambda: _look_at_build(settings, name)),
+            *_look_at_fit(settings, name),
+        ):
+            # A live build that cannot be used stops nothing: the one before it goes on.
+            status = Status.WARN if check.status is Status.FAIL else check.status
+            yield replace(check, name=f"live {check.name}", status=status)
+
+
+def _find_live(url: str) -> builds.Live | None:
     database = Database(url, name="newsmill-doctor")
     try:
         with database.begin() as session:
-            return models.judge_live(builds.find_live(session), settings.inference.build)
+            return builds.find_live(session)
     finally:
         database.close()
 

@@ -12,7 +12,8 @@ def judge_tuning(build: str, tuned: Tuned | None, choice: Choice) -> Check:
     """Say how the build is opened here. Without a result it runs as well, if not as fast."""
     spins = "as libgomp has it" if choice.spins is None else str(choice.spins)
     shape = (
-        f"{choice.threads} threads (spins {spins}), {choice.sequences} sequences, "
+        f"{choice.threads} thread{'s' * (choice.threads > 1)} (spins {spins}), "
+        f"{choice.sequences} sequences, "
         f"ubatch {choice.ubatch}, cache {choice.kv_type}, "
         f"flash attention {'on' if choice.flash_attention else 'off'}"
     )

@@ -131,7 +131,7 @@ def test_tuning_and_live_build_are_told_with_a_refusal(
     servers: None, setup: Path, database_url: str
 ) -> None:
     _, checks = consult_json()
-    assert "little is not tuned for this machine: 1 threads" in checks["tuning"]["detail"]
+    assert "little is not tuned for this machine: 1 thread " in checks["tuning"]["detail"]
     assert checks["tuning"]["mend"].startswith("newsmill tune")
     assert "little, by NEWSMILL_INFERENCE__BUILD" in checks["build"]["detail"]
     execute(
@@ -144,6 +144,36 @@ def test_tuning_and_live_build_are_told_with_a_refusal(
     assert (exit_code, checks["build"]["status"]) == (3, "warn")
     assert "refused by host-1: model.gguf: damaged" in checks["build"]["detail"]
     assert checks["build"]["mend"].startswith("newsmill models back")
+
+
+def test_live_build_is_looked_at_where_the_settings_name_another(
+    servers: None, setup: Path, database_url: str
+) -> None:
+    folder = setup / "models/live"
+    shutil.copytree(setup / "models/little", folder)
+    manifest = json.loads((folder / "build.json").read_text())
+    write(folder / "build.json", json.dumps({**manifest, "name": "live"}).encode())
+    execute(
+        database_url,
+        "insert into build (name, sha256, live) values ('live', '00', true)",
+        "insert into deployment (build) values ('live')",
+    )
+    _, checks = consult_json()
+    assert checks["live model"]["detail"].startswith("live, 0.0 MB")
+    assert "live is not tuned" in checks["live tuning"]["detail"]
+    assert "for live with" in checks["live memory"]["detail"]
+    (folder / "model.gguf").write_bytes(b"GGUF and no more")
+    exit_code, checks = consult_json()
+    assert (exit_code, checks["live model"]["status"]) == (3, "warn")
+
+
+def test_build_that_is_not_there_is_told_once(
+    servers: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEWSMILL_INFERENCE__BUILD", "nosuch")
+    exit_code, checks = consult_json()
+    assert exit_code == 1
+    assert [name for name, check in checks.items() if "nosuch'" in check["detail"]] == ["model"]
 
 
 def test_broken_lens_is_named_with_its_line(servers: None, setup: Path) -> None:

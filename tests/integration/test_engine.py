@@ -205,6 +205,16 @@ def test_engine_takes_another_shape_without_loading_again(starter_build: Build) 
     assert all(np.array_equal(a, b) for a, b in zip(expected, again, strict=True))
 
 
+def test_each_refusal_is_told_with_its_own_reason(starter_build: Build) -> None:
+    shape = EngineShape(1, 256, threads=1)
+    with Engine(starter_build.model_path, shape) as engine:
+        with pytest.raises(ConfigError, match="quantized V cache"):
+            engine.reshape(replace(shape, kv_type="q8_0"))
+        engine.reshape(shape)
+        with pytest.raises(EngineError, match="invalid token"):
+            engine.prefill(0, [engine.vocabulary.size + 5])
+
+
 def test_closing_twice_is_harmless(starter_build: Build) -> None:
     engine = Engine(starter_build.model_path, EngineShape(1, 256, threads=1))
     engine.close()

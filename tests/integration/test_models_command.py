@@ -89,6 +89,14 @@ def test_damaged_build_is_not_made_live(home: Path, database_url: str) -> None:
     assert find_live(database_url) is None
 
 
+def test_build_that_cannot_be_used_is_told_by_list_and_verify(home: Path) -> None:
+    (home / "models/better/build.json").write_text("{")
+    assert "better/build.json: not JSON" in call("models", "list").stderr
+    result = call("models", "verify")
+    assert (result.exit_code, result.stdout) == (3, "starter: the checksum is right\n")
+    assert "better/build.json: not JSON" in result.stderr
+
+
 def test_build_that_workers_would_not_find_by_its_name_is_not_made_live(
     home: Path, database_url: str, tmp_path: Path
 ) -> None:

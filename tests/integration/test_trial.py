@@ -20,6 +20,7 @@ def test_a_choice_is_measured_and_what_llama_refuses_is_none(starter_build: Buil
         assert seconds > 0
         refused = CHOICE.model_copy(update={"kv_type": "q8_0", "flash_attention": False})
         assert trials.measure(refused) is None
+        assert "quantized V cache requires" in trials.refusal
         assert trials.measure(CHOICE.model_copy(update={"spins": None})) is not None
 
 
@@ -30,5 +31,6 @@ def test_process_that_dies_means_a_refusal(
     with Trials(starter_build.model_path, 512, load) as trials:
         monkeypatch.setattr("inference.trial.sys.executable", "/bin/false")
         assert trials.measure(CHOICE) is None
+        assert "llama.cpp ended its process" in trials.refusal
         monkeypatch.undo()
         assert trials.measure(CHOICE) is not None

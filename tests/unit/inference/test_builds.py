@@ -5,7 +5,14 @@ from typing import Any
 
 import pytest
 
-from inference.builds import Manifest, list_builds, load_build, resolve_build, verify_build
+from inference.builds import (
+    Manifest,
+    list_builds,
+    list_faults,
+    load_build,
+    resolve_build,
+    verify_build,
+)
 from inference.calibration import Temperature
 from schemas.contract import Contract
 from schemas.errors import ConfigError
@@ -55,6 +62,24 @@ def test_pulled_build_goes_before_the_shipped_one(settings: Settings) -> None:
 def test_build_is_found_by_path(settings: Settings, tmp_path: Path) -> None:
     folder = make_build(tmp_path / "elsewhere")
     assert resolve_build(settings, str(folder)).folder == folder
+
+
+def test_folder_without_a_manifest_is_refused_with_what_a_build_is(
+    settings: Settings, tmp_path: Path
+) -> None:
+    folder = make_build(tmp_path / "elsewhere")
+    (folder / "build.json").unlink()
+    for named in (folder, folder / "model.gguf"):
+        with pytest.raises(ConfigError, match=r"no build: that is a folder with model\.gguf and"):
+            resolve_build(settings, str(named))
+
+
+def test_builds_that_cannot_be_used_are_named_apart(settings: Settings) -> None:
+    make_build(settings.models_dir / "starter")
+    bad = make_build(settings.home / "models" / "bad", model=b"GGML" + b"\x00" * 8)
+    assert [build.name for build in list_builds(settings)] == ["starter"]
+    assert list(list_faults(settings)) == [bad]
+    assert "not a GGUF file" in list_faults(settings)[bad]
 
 
 def test_unknown_build_is_refused_with_those_there_are(settings: Settings) -> None:

@@ -44,15 +44,30 @@ def test_settings_that_leave_all_open_change_nothing() -> None:
     [
         ("threads", 1),
         ("sequences", 4),
-        ("flash_attention", True),
         ("ubatch", 64),
         ("kv_type", "f16"),
     ],
 )
 def test_what_is_set_wins_over_what_was_tuned(name: str, value: object) -> None:
-    tuned = Choice(threads=3, sequences=16, flash_attention=False, ubatch=128, kv_type="q8_0")
+    tuned = Choice(threads=3, sequences=16, ubatch=128, kv_type="q8_0")
     chosen = apply_settings(tuned, InferenceSettings.model_validate({name: value}))
     assert chosen == tuned.model_copy(update={name: value})
+
+
+@pytest.mark.parametrize(
+    ("tuned", "given", "flash", "kv_type"),
+    [
+        ({"flash_attention": False}, {"flash_attention": True}, True, "f16"),
+        ({"flash_attention": False}, {"kv_type": "q8_0"}, True, "q8_0"),
+        ({"kv_type": "q8_0"}, {"flash_attention": False}, False, "f16"),
+    ],
+)
+def test_what_was_tuned_gives_way_where_it_does_not_go_with_what_is_set(
+    tuned: dict[str, object], given: dict[str, object], flash: bool, kv_type: str
+) -> None:
+    choice = Choice.model_validate({"threads": 1, **tuned})
+    chosen = apply_settings(choice, InferenceSettings.model_validate(given))
+    assert (chosen.flash_attention, chosen.kv_type) == (flash, kv_type)
 
 
 def test_sequence_is_never_longer_than_the_model_was_made_for(starter_build: Build) -> None:

@@ -66,6 +66,14 @@ def test_visibility_timeout_must_outlast_the_longest_task(monkeypatch: pytest.Mo
         load_settings()
 
 
+def test_small_cache_without_flash_attention_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEWSMILL_INFERENCE__KV_TYPE", "q8_0")
+    load_settings()
+    monkeypatch.setenv("NEWSMILL_INFERENCE__FLASH_ATTENTION", "false")
+    with pytest.raises(ConfigError, match=r"^NEWSMILL_INFERENCE: .*q8_0 needs flash_attention"):
+        load_settings()
+
+
 def test_every_setting_says_what_it_means() -> None:
     assert all(list_variables().values())
 
