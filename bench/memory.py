@@ -1,9 +1,10 @@
-"""Does the inference worker grow? Its memory over 2,000 articles, by the worker's own path.
+"""Does the inference worker grow or lose anything? Its memory and its rows over 2,000 articles.
 
-A private Postgres and Redis, the starter (or `--model`), and the task itself, called message
-after message in this process: claims, batches, completions stored. Articles are made up.
+A private Postgres and Redis, the starter (or `--model`), and the tasks of inference and
+reconstruction themselves, called message after message in this process: claims, batches,
+completions, analyses. Articles are made up, or come from a corpus.
 
-    python -m bench.memory [--articles 2000] [--model NAME]
+    python -m bench.memory [--articles 2000] [--model NAME] [--corpus FILE.jsonl[.gz]]
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ import argparse
 import gc
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -22,14 +25,18 @@ from rich.console import Console
 from bench.long_articles import make_long_articles
 from bench.reports import Measure, report
 from inference.cpu import resident_bytes
+from ingest.corpora import read_corpus
+from ingest.files import open_source
 from newsmill.workplace import Workplace, open_workplace
 from schemas.articles import ArticleDraft
 from schemas.settings import InferenceSettings, Settings, load_settings
-from store import articles, sources, work
+from store import articles, counts, sources, work
+from store.counts import Totals
 from workers.app import configure
 from workers.inference import analyse
 from workers.mill import Mill, use_mill
 from workers.queues import INFERENCE
+from workers.reconstruct import rebuild
 
 PORTION = 50
 """Articles between two looks at the memory."""
@@ -48,6 +55,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Memory of inference over many articles.")
     parser.add_argument("--articles", type=int, default=2000)
     parser.add_argument("--model", default="starter")
+    parser.add_argument("--corpus", type=Path, help="a JSONL file to read instead")
     given = parser.parse_args()
     with ExitStack() as stack:
         folder = Path(
@@ -56,10 +64,14 @@ def main() -> None:
         folder.chmod(0o711)  # The servers run as another user when we are root.
         settings = plan_settings(folder, given.model)
         place = stack.enter_context(open_workplace(settings))
-        mill = stack.enter_context(run_mill(place.settings))
+        stack.enter_context(run_mill(place.settings))
         start_mb = resident_mb()
-        samples = list(read(place, mill, given.articles))
-    tell(start_mb, samples, given.model)
+        drafts = take_corpus(given.corpus) if given.corpus else make_drafts(given.articles)
+        samples = list(read(place, islice(drafts, given.articles)))
+        with place.database.begin() as session:
+            totals = counts.count_totals(session)
+            dead = sum(queue.dead for queue in counts.count_queues(session))
+    tell(start_mb, samples, totals, dead, {"model": given.model, "corpus": str(given.corpus)})
 
 
 def plan_settings(home: Path, model: str) -> Settings:
@@ -81,37 +93,48 @@ def run_mill(settings: Settings) -> Iterator[Mill]:
         mill.close()
 
 
-def read(place: Workplace, mill: Mill, number: int) -> Iterator[tuple[int, float]]:
+def make_drafts(number: int) -> Iterator[ArticleDraft]:
+    """Make articles up."""
+    for place, (title, text) in enumerate(make_long_articles(number)):
+        key = f"{place:032x}"
+        yield ArticleDraft(external_id=str(place), title=title, text=text, content_key=key)
+
+
+def take_corpus(corpus: Path) -> Iterator[ArticleDraft]:
+    """Give the articles of a corpus; lines that hold none are left out."""
+    with open_source(corpus) as stream:
+        for item in read_corpus(stream, 0, datetime.now(UTC)):
+            if isinstance(item.outcome, ArticleDraft):
+                yield item.outcome
+
+
+def read(place: Workplace, drafts: Iterator[ArticleDraft]) -> Iterator[tuple[int, float]]:
     """Let portion after portion be read; give the articles so far and the memory in MB."""
     console = Console(stderr=True)
     with place.database.begin() as session:
         source_id = sources.upsert(session, kind="jsonl", location="/made-up.jsonl", name="bench")
-    for end in range(PORTION, number + 1, PORTION):
-        fill(place, source_id, range(end - PORTION, end))
+    end = 0
+    while portion := list(islice(drafts, PORTION)):
+        # Put before the inference worker as the prefilter does it.
+        with place.database.begin() as session:
+            saved = articles.insert_new(session, source_id, portion)
+            work.enqueue(session, INFERENCE, [(article_id, LENS) for article_id in saved])
         analyse.run([])
+        rebuild.run([])
         gc.collect()
+        end += len(portion)
         yield end, resident_mb()
         if end % (10 * PORTION) == 0:
             console.print(f"{end} articles, {resident_mb():.1f} MB")
-    with place.database.begin() as session:
-        left = work.claim(session, INFERENCE, limit=1, lease=mill.settings.queue.lease)
-    if left:
-        raise SystemExit("work was left: the figures are of fewer articles")
 
 
-def fill(place: Workplace, source_id: int, numbers: range) -> None:
-    """Put articles before the inference worker, as the prefilter does."""
-    texts = make_long_articles(numbers.stop)[numbers.start :]
-    drafts = [
-        ArticleDraft(external_id=str(number), title=title, text=text, content_key=f"{number:032x}")
-        for number, (title, text) in zip(numbers, texts, strict=True)
-    ]
-    with place.database.begin() as session:
-        saved = articles.insert_new(session, source_id, drafts)
-        work.enqueue(session, INFERENCE, [(article_id, LENS) for article_id in saved])
-
-
-def tell(start_mb: float, samples: Sequence[tuple[int, float]], model: str) -> None:
+def tell(
+    start_mb: float,
+    samples: Sequence[tuple[int, float]],
+    totals: Totals,
+    dead: int,
+    setting: Mapping[str, str],
+) -> None:
     """Print and write the figures; the slope is that of a straight line after the warm-up."""
     warm = [sample for sample in samples if sample[0] >= WARM_UP] or list(samples)
     counts, sizes = (np.array(column, dtype=np.float64) for column in zip(*warm, strict=True))
@@ -124,8 +147,12 @@ def tell(start_mb: float, samples: Sequence[tuple[int, float]], model: str) -> N
             Measure(f"after {warm[-1][0]} articles", warm[-1][1], "MB"),
             Measure("at most", max(size for _, size in samples), "MB"),
             Measure("growth", slope, "MB per 1,000 articles", at_most=GOAL_MB_PER_1000),
+            Measure("new articles", totals.articles, ""),
+            Measure("analyses", totals.analyses, "", at_least=totals.articles),
+            Measure("rejected analyses", totals.rejected, "", at_most=0),
+            Measure("dead letters", dead, "", at_most=0),
         ],
-        {"model": model, "lens": LENS, "pid": os.getpid(), "samples": samples},
+        {**setting, "lens": LENS, "pid": os.getpid(), "samples": samples},
     )
 
 
