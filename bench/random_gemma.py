@@ -53,7 +53,7 @@ class GemmaShape:
 
 
 GEMMA_1B = GemmaShape()
-TOY = GemmaShape(2, 128, 512, 2, 64, 1, 20_480, 4_096, 128)
+TOY = GemmaShape(2, 128, 512, 2, 64, 1, 21_504, 4_096, 128)
 """For tests: made, quantised and read in seconds."""
 
 
@@ -75,7 +75,11 @@ def write_random_gemma(path: Path, shape: GemmaShape, texts: Iterable[str], seed
 
 
 def lay_out_pieces(texts: Iterable[str], size: int) -> Iterator[tuple[str, int]]:
-    """Give `size` pieces with their kinds: controls, bytes, signs, parts of words, fillers."""
+    """Give `size` pieces with their kinds: controls, bytes, signs, parts of words, fillers.
+
+    Raises:
+        ValueError: the words' parts alone are more.
+    """
     pieces: dict[str, int] = dict.fromkeys(_CONTROLS, _CONTROL)
     pieces["<unk>"] = _UNKNOWN
     pieces |= {f"<0x{value:02X}>": _BYTE for value in range(256)}
@@ -92,6 +96,8 @@ def lay_out_pieces(texts: Iterable[str], size: int) -> Iterator[tuple[str, int]]
         ]
         chains = (blank + part[:end] for blank, part in parts for end in range(1, len(part) + 1))
         pieces |= dict.fromkeys(chains, _NORMAL)
+    if len(pieces) > size:
+        raise ValueError(f"the texts' words take {len(pieces)} pieces, more than {size}")
     # No merge leads to a filler: text never holds one, but the head computes its logit.
     fillers = (f"{BLANK}ζ{number:x}" for number in range(size - len(pieces)))
     pieces |= dict.fromkeys(fillers, _NORMAL)
