@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, TextIO
 
 import structlog
@@ -56,6 +58,18 @@ def configure_logging(settings: LogSettings, stream: TextIO | None = None) -> No
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
+
+
+@contextmanager
+def hush() -> Iterator[None]:
+    """Let nothing below an error be logged for a while, unless one asked to hear more."""
+    root = logging.getLogger()
+    before = root.level
+    root.setLevel(logging.ERROR if before > logging.INFO else before)
+    try:
+        yield
+    finally:
+        root.setLevel(before)
 
 
 def _shared_processors() -> list[Processor]:

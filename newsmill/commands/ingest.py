@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -141,17 +140,16 @@ def _send(settings: Settings, source_ids: list[int]) -> None:
 
 def _poll(place: Workplace, source_ids: list[int], on_refused: NoteRefused) -> list[dict[str, Any]]:
     """Poll sources in this process, just as the worker does."""
+    from newsmill.logging import hush
     from workers.app import configure
     from workers.mill import Mill, use_mill
 
     configure(place.settings)
-    if not logging.getLogger().isEnabledFor(logging.INFO):
-        # What went wrong is told at the end, once and in words.
-        logging.getLogger("workers").setLevel(logging.ERROR)
     mill = Mill(place.settings, on_refused)
     use_mill(mill)
     try:
-        return [_poll_one(place, source_id) for source_id in source_ids]
+        with hush():  # What went wrong is told at the end, once and in words.
+            return [_poll_one(place, source_id) for source_id in source_ids]
     except KeyboardInterrupt:
         typer.echo("interrupted: name the same sources again to go on from here", err=True)
         raise

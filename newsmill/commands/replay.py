@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,6 +49,7 @@ def command(
     from rich.console import Console
 
     from ingest.recordings.reading import open_recording
+    from newsmill.logging import hush
     from newsmill.replay.mill import ReplayMill
     from newsmill.replay.place import open_replay_place
     from newsmill.replay.player import Player
@@ -121,18 +119,6 @@ def _prepare(place: Workplace, *, read: bool) -> None:
     with place.database.begin() as session:
         for lens in lenses.values():
             create_view(session, lens)
-
-
-@contextmanager
-def hush() -> Iterator[None]:
-    """Say nothing of what fails again as it did then, unless one asked to hear more."""
-    root = logging.getLogger()
-    before = root.level
-    root.setLevel(logging.ERROR if before > logging.INFO else before)
-    try:
-        yield
-    finally:
-        root.setLevel(before)
 
 
 def play(
