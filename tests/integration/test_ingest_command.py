@@ -65,8 +65,8 @@ def wait_for_articles(database: Database, number: int) -> None:
         time.sleep(0.02)
 
 
-def write_rows(path: Path) -> Path:
-    rows = [f"id-{n},Council {n},Council {n} met on day {n * 31}.\n" for n in range(ROWS)]
+def write_rows(path: Path, number: int = ROWS) -> Path:
+    rows = [f"id-{n},Council {n},Council {n} met on day {n * 31}.\n" for n in range(number)]
     path.write_text("id,title,text\n" + "".join(rows))
     return path
 
@@ -93,7 +93,8 @@ def test_killed_reading_goes_on_and_stores_each_article_once(
 def test_interrupted_reading_says_how_to_go_on(
     environment: dict[str, str], database: Database, tmp_path: Path
 ) -> None:
-    path = write_rows(tmp_path / "corpus.csv")
+    # So many that no machine is through before the signal comes.
+    path = write_rows(tmp_path / "corpus.csv", 20 * ROWS)
     with start(environment, path) as interrupted:
         wait_for_articles(database, 100)
         interrupted.terminate()
