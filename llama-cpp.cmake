@@ -19,7 +19,7 @@ file(GLOB NEWSMILL_KERNELS "${CMAKE_CURRENT_LIST_DIR}/inference/kernels/*.cpp")
 function(newsmill_add_kernels)
   target_sources(ggml-cpu PRIVATE ${NEWSMILL_KERNELS})
   foreach(name
-      ggml_gemm_q4_0_8x8_q8_0 ggml_gemm_iq4_nl_8x8_q8_0
+      ggml_cpu_extra_compute_forward ggml_cpu_extra_work_size
       ggml_compute_forward_flash_attn_ext
       ggml_compute_forward_glu ggml_compute_forward_rms_norm_mul_fused)
     target_link_options(ggml-cpu PRIVATE "LINKER:--wrap=${name}")

@@ -95,6 +95,8 @@ inline __m512 load(const uint16_t *place) {
 template <typename Element> struct Tile {
     const Element *data;
     size_t stride;
+
+    Tile from(size_t row, size_t element) const { return {data + row * stride + element, stride}; }
 };
 
 inline __m512 add_pairs(__m512 a, __m512 b) {
@@ -113,9 +115,15 @@ inline __m512 add_up(const __m512 a[4]) {
                          _mm512_castpd_ps(_mm512_unpackhi_pd(x, y)));
 }
 
+// Begin to fetch sixteen elements that are needed soon. A step's rows wait for memory more than they
+// compute: values are fetched while keys are scored, and the next keys while values are added up.
+inline void prefetch(const uint16_t *place) { _mm_prefetch((const char *)place, _MM_HINT_T1); }
+inline void prefetch(const float *) {} // widened a moment ago, and near
+
 // Multiply four rows of queries with `keys` keys: scores[row][key].
 template <typename Element>
-void score(int width, int keys, const float *queries, Tile<Element> tile, float *scores) {
+void score(int width, int keys, const float *queries, Tile<Element> tile, Tile<Element> next,
+           float *scores) {
     for (int key = 0; key < keys; key += 4) {
         const Element *first = tile.data + key * tile.stride;
         __m512 sums[ROWS][4];
@@ -128,6 +136,7 @@ void score(int width, int keys, const float *queries, Tile<Element> tile, float 
             __m512 four[4];
             for (int j = 0; j < 4; j++) {
                 four[j] = load(first + j * tile.stride + i);
+                prefetch(next.data + (key + j) * next.stride + i);
             }
             for (int row = 0; row < ROWS; row++) {
                 const __m512 query = _mm512_loadu_ps(queries + row * width + i);
@@ -149,7 +158,7 @@ void score(int width, int keys, const float *queries, Tile<Element> tile, float 
 // shrunk to what the new maximum makes of them.
 template <int PARTS, typename Element>
 void add_values(int width, int keys, const float *weights, const float *shrink,
-                Tile<Element> tile, float *sums) {
+                Tile<Element> tile, Tile<Element> next, float *sums) {
     __m512 own[ROWS][PARTS];
     for (int row = 0; row < ROWS; row++) {
         const __m512 factor = _mm512_set1_ps(shrink[row]);
@@ -162,6 +171,7 @@ void add_values(int width, int keys, const float *weights, const float *shrink,
         __m512 values[PARTS];
         for (int part = 0; part < PARTS; part++) {
             values[part] = load(tile.data + key * tile.stride + part * LANES);
+            prefetch(next.data + key * next.stride + part * LANES);
         }
         for (int row = 0; row < ROWS; row++) {
             const __m512 weight = _mm512_set1_ps(weights[row * KEYS + key]);
@@ -262,10 +272,10 @@ void add_tile(const Attention &a, Block &block, int first_token, int stream, int
               int keys, Tile<Element> key_tile, Tile<Element> value_tile) {
     const size_t width = a.width;
     for (int key = 0; key < keys; key += LANES) {
-        const Tile<Element> part{key_tile.data + key * key_tile.stride, key_tile.stride};
+        const Tile<Element> part = key_tile.from(key, 0), next = value_tile.from(key, 0);
         for (size_t row = 0; row < block.rows; row += ROWS) {
             float *scores = block.scores.data() + row * KEYS + key;
-            score(a.width, LANES, block.queries.data() + row * width, part, scores);
+            score(a.width, LANES, block.queries.data() + row * width, part, next, scores);
         }
     }
     for (int row = 0; row < block.own_rows; row++) {
@@ -276,9 +286,9 @@ void add_tile(const Attention &a, Block &block, int first_token, int stream, int
     const int parts = a.width % (4 * LANES) == 0 ? 4 : 1;
     const auto add = parts == 4 ? add_values<4, Element> : add_values<1, Element>;
     for (size_t i = 0; i < width; i += parts * LANES) {
-        const Tile<Element> part{value_tile.data + i, value_tile.stride};
+        const Tile<Element> part = value_tile.from(0, i), next = key_tile.from(KEYS, i);
         for (size_t row = 0; row < block.rows; row += ROWS) {
-            add(a.width, keys, block.scores.data() + row * KEYS, block.shrink.data() + row, part,
+            add(a.width, keys, block.scores.data() + row * KEYS, block.shrink.data() + row, part, next,
                 block.sums.data() + row * width + i);
         }
     }

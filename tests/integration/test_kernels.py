@@ -74,13 +74,17 @@ def test_kernels_are_there_where_the_cpu_has_their_instructions() -> None:
 
 @needs_kernels
 @pytest.mark.parametrize(("recipe", "threads"), [("fast", 1), ("fast", 2), ("compact", 2)])
-def test_products_of_four_bits_have_llama_cpps_own_bits(
+def test_products_of_four_bits_differ_by_the_rounding_of_activations_only(
     tmp_path: Path, recipe: str, threads: int
 ) -> None:
     model = make_model(tmp_path, ODD, recipe)
     ours = read_logits(model, "attention elementwise", threads)
     theirs = read_logits(model, " ".join(KERNELS), threads)
-    assert ours.tobytes() == theirs.tobytes()
+    assert np.any(ours != theirs)
+    # A scale for 128 activations here, for 32 there, in a small model whose weights are chance.
+    # What each product must be is tested in test_products.py.
+    errors = np.sqrt(np.mean((ours - theirs) ** 2, axis=1))
+    assert errors.max() < 0.08 * theirs.std()
 
 
 @needs_kernels

@@ -1,0 +1,106 @@
+// Rounding activations to 8 bits, and what our products want to know of them: see activations.h.
+
+#include "activations.h"
+#include "kernels.h"
+
+#ifdef NEWSMILL_KERNELS
+
+#include <algorithm>
+#include <immintrin.h>
+
+namespace newsmill {
+
+namespace {
+
+constexpr int LANES = 16;          // float32 in a register
+constexpr size_t LINE = 64;        // bytes of a cache line
+constexpr float NOTHING = 1e-10f;  // counts as zero, so that no factor is out of float32's range
+
+float find_largest(const float *values, int count) {
+    const __m512 magnitude = _mm512_castsi512_ps(_mm512_set1_epi32(0x7FFFFFFF));
+    __m512 most = _mm512_setzero_ps();
+    for (int i = 0; i < count; i += LANES) {
+        most = _mm512_max_ps(most, _mm512_and_ps(magnitude, _mm512_loadu_ps(values + i)));
+    }
+    return _mm512_reduce_max_ps(most);
+}
+
+// Round sixteen activations, and store them where their row has its place.
+inline __m128i round_part(const float *values, __m512 factor, int8_t *place) {
+    const __m512 scaled = _mm512_mul_ps(factor, _mm512_loadu_ps(values));
+    const __m128i bytes = _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(scaled));
+    _mm_storel_epi64((__m128i *)place, bytes);
+    _mm_storeh_pd((double *)(place + 8 * ROWS), _mm_castsi128_pd(bytes));
+    return bytes;
+}
+
+// Round a block of four rows; gives the sums of what it has become.
+inline __m128i round_block(const float *const values[ROWS], const __m512 factors[ROWS], Block &block) {
+    const __m128i ones = _mm_set1_epi8(1);
+    __m128i sums[ROWS];
+    for (int row = 0; row < ROWS; row++) {
+        int8_t *place = block.quants + 8 * row;
+        const __m128i first = round_part(values[row], factors[row], place);
+        const __m128i second = round_part(values[row] + LANES, factors[row], place + LANES * ROWS);
+        sums[row] = _mm_dpbusd_epi32(_mm_dpbusd_epi32(_mm_setzero_si128(), ones, first), ones, second);
+    }
+    return _mm_hadd_epi32(_mm_hadd_epi32(sums[0], sums[1]), _mm_hadd_epi32(sums[2], sums[3]));
+}
+
+// Make factors of scales, in place.
+void find_factors(Factors *scales, int spans) {
+    Factors next{1, 1, 1, 1};
+    for (int span = spans - 1; span >= 0; span--) {
+        for (int row = 0; row < ROWS; row++) {
+            // Where all is zero, any scale will do.
+            const float own = scales[span][row] == 0 ? next[row] : scales[span][row];
+            scales[span][row] = own / next[row];
+            next[row] = own;
+        }
+    }
+}
+
+} // namespace
+
+size_t Activations::room(int64_t rows, int64_t width) {
+    const Activations all(nullptr, rows, width);
+    return (size_t)(all.factors(all.groups()) - (Factors *)nullptr) * sizeof(Factors) + LINE;
+}
+
+Activations::Activations(void *room, int64_t rows, int64_t width)
+    : all_rows(rows), block_count((int)(width / BLOCK)) {
+    const size_t first = ((size_t)room + LINE - 1) / LINE * LINE;
+    all_blocks = (Block *)first;
+    all_offsets = (Offsets *)block(groups());
+    all_factors = (Factors *)offsets(groups());
+}
+
+void Activations::round(int64_t group, const float *values, size_t stride, int zero) {
+    const int64_t rows = std::min<int64_t>(ROWS, all_rows - group * ROWS);
+    const __m128i minus_zero = _mm_set1_epi32(-zero);
+    for (int span = 0; span < spans(); span++) {
+        const int first = span * SPAN, end = std::min(first + SPAN, block_count);
+        const float *starts[ROWS];
+        __m512 by[ROWS];
+        for (int row = 0; row < ROWS; row++) {
+            // A row that is not there is the last one, times zero.
+            starts[row] = values + std::min<int64_t>(row, rows - 1) * stride + first * BLOCK;
+            const float largest = row < rows ? find_largest(starts[row], (end - first) * BLOCK) : 0;
+            factors(group)[span][row] = largest < NOTHING ? 0 : largest / 127;
+            by[row] = _mm512_set1_ps(largest < NOTHING ? 0 : 127 / largest);
+        }
+        for (int i = first; i < end; i++) {
+            const __m128i sums = round_block(starts, by, block(group)[i]);
+            const __m128i offset = _mm_mullo_epi32(sums, minus_zero);
+            _mm_storeu_si128((__m128i *)offsets(group)[i].data(), offset);
+            for (const float *&start : starts) {
+                start += BLOCK;
+            }
+        }
+    }
+    find_factors(factors(group), spans());
+}
+
+} // namespace newsmill
+
+#endif
