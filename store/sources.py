@@ -197,7 +197,7 @@ SET last_polled_at = now(), last_success_at = now(), failures = 0, last_error = 
 FROM unnest(
     CAST(:source_ids AS bigint[]), CAST(:next_ins AS interval[]), CAST(:rhythms AS interval[])
 ) AS given (source_id, next_in, rhythm)
-WHERE source.id = given.source_id
+WHERE source.id = given.source_id AND source.state <> 'removed'
 """
 
 
@@ -307,7 +307,9 @@ def remove(session: Session, source_ids: Sequence[int]) -> None:
 
 
 def _update(session: Session, source_id: int, **changes: Any) -> None:
-    session.execute(update(Source).where(Source.id == source_id).values(**changes))
+    """Note what came of a poll; a source that was removed in the meantime stays as it is."""
+    one = (Source.id == source_id, Source.state != "removed")
+    session.execute(update(Source).where(*one).values(**changes))
 
 
 _PROGRESS = """
