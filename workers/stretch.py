@@ -105,7 +105,8 @@ class Stretch:
                 session, [self._in_flight[each] for each in followers if each not in copies]
             )
             # After the old row is gone; where the claim was lost, somebody else's stays as it is.
-            work.enqueue(session, INFERENCE, self._list_edited(session, keys), priority=KEPT)
+            edited = self._list_edited(session, (*keys, *copies))
+            work.enqueue(session, INFERENCE, edited, priority=KEPT)
             back_fill = completions.list_unfinished(session, rows) + list_unfinished(copies)
             work.enqueue(session, INFERENCE, back_fill, priority=BACK_FILL)
             self._extend_leases(session)
