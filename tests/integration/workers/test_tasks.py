@@ -30,7 +30,7 @@ from workers.mill import Mill
 from workers.prefilter import screen
 from workers.queues import INFERENCE, PREFILTER, STAGES
 from workers.reconstruct import rebuild
-from workers.sending import send
+from workers.sending import FULL, send
 from workers.shutdown import StopSign
 from workers.tick import sweep
 
@@ -306,6 +306,23 @@ def test_tick_sends_what_waits_and_a_second_one_does_not_repeat_it(
     sweep.run()
     sweep.run()
     assert read_messages(settings, "ingest") == [corpus]
+
+
+def test_tick_adds_nothing_to_a_queue_that_nobody_reads(
+    mill: Mill, settings: Settings, database: Database, corpus: int
+) -> None:
+    poll_source.run(corpus)
+    with database.begin() as session:
+        session.execute(text("UPDATE work SET sent_at = NULL"))
+    assert settings.redis_url is not None
+    with redis.Redis.from_url(settings.redis_url.get_secret_value()) as client:
+        client.rpush(PREFILTER, *["unread"] * FULL)
+        before = client.llen(PREFILTER)
+        sweep.run()
+        assert client.llen(PREFILTER) == before
+        client.delete(PREFILTER)
+        sweep.run()
+        assert client.llen(PREFILTER) > 0
 
 
 def test_tick_polls_a_due_source_once_however_often_it_comes(
