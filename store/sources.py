@@ -55,7 +55,8 @@ def upsert(
 ) -> int:
     """Add a source, or give a known one (by kind and location) new settings; returns its id.
 
-    Settings of a known one that are not named stay as they are.
+    Settings of a known one that are not named stay as they are, and so does an interval that a
+    person has fixed, which the setting `adapted: false` says.
 
     With an `interval` it is polled again and again, for the first time at the next tick.
     Without one it is read when somebody asks for it. One that was removed or retired is back.
@@ -75,6 +76,9 @@ def upsert(
     }
     added = insert(Source).values(kind=kind, location=location, **{"name": location, **given})
     back["settings"] = Source.settings.op("||")(added.excluded.settings)
+    if "adapted" not in (settings or {}):
+        is_fixed = Source.settings["adapted"].as_boolean().is_(False)
+        back["interval"] = case((is_fixed, Source.interval), else_=added.excluded.interval)
     statement = added.on_conflict_do_update(
         index_elements=["kind", "location"], set_={**given, **back}
     ).returning(Source.id)

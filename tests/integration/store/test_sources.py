@@ -49,6 +49,19 @@ def test_source_with_an_interval_is_polled_at_once_and_then_when_due(database: D
     assert read(database, waits) == [(True,)]
 
 
+def test_interval_that_a_person_has_fixed_stays_until_another_is_fixed(
+    database: Database,
+) -> None:
+    fixed = {"adapted": False}
+    source_id = add(database, "https://a.example/feed", interval=2 * HOUR, settings=fixed)
+    add(database, "https://a.example/feed", interval=HOUR)
+    with database.begin() as session:
+        assert sources.load(session, source_id).interval == 2 * HOUR
+    add(database, "https://a.example/feed", interval=HOUR, settings=fixed)
+    with database.begin() as session:
+        assert sources.load(session, source_id).interval == HOUR
+
+
 def test_source_without_an_interval_is_never_due(database: Database) -> None:
     add(database, "/corpus.jsonl")
     assert enqueue_due(database) == []
