@@ -144,15 +144,26 @@ def site() -> Iterator[str]:
     server.server_close()
 
 
-@pytest.fixture
-def client() -> Iterator[HttpClient]:
-    with HttpClient(
+def make_client(timeout_s: float, deadline_s: float) -> HttpClient:
+    return HttpClient(
         user_agent="Newsmill/test",
-        timeout_s=0.5,
-        deadline_s=1.0,
+        timeout_s=timeout_s,
+        deadline_s=deadline_s,
         max_body_bytes=MAX_BODY_BYTES,
         allowed_hosts=["127.0.0.1"],
-    ) as client:
+    )
+
+
+@pytest.fixture
+def client() -> Iterator[HttpClient]:
+    with make_client(20.0, 60.0) as client:
+        yield client
+
+
+@pytest.fixture
+def hasty() -> Iterator[HttpClient]:
+    """A client for servers that keep it waiting on purpose."""
+    with make_client(0.5, 1.0) as client:
         yield client
 
 
@@ -217,15 +228,15 @@ def test_status_that_stays_is_permanent(site: str, client: HttpClient, status: i
 
 
 @pytest.mark.parametrize("page", ["silence", "endless", "cut", "corrupt", "drip"])
-def test_trouble_on_the_way_is_transient(site: str, client: HttpClient, page: str) -> None:
+def test_trouble_on_the_way_is_transient(site: str, hasty: HttpClient, page: str) -> None:
     with pytest.raises(TransientError):
-        client.fetch(f"{site}/{page}")
+        hasty.fetch(f"{site}/{page}")
 
 
 @pytest.mark.parametrize("page", ["endless", "drip"])
-def test_slow_server_is_left_when_the_time_is_up(site: str, client: HttpClient, page: str) -> None:
+def test_slow_server_is_left_when_the_time_is_up(site: str, hasty: HttpClient, page: str) -> None:
     with pytest.raises(TransientError, match="longer than 1 s in all"):
-        client.fetch(f"{site}/{page}")
+        hasty.fetch(f"{site}/{page}")
 
 
 def test_deadline_that_passes_between_two_reads_is_told_as_httpx_tells_it() -> None:
