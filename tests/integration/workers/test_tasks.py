@@ -261,6 +261,22 @@ def test_article_that_failed_before_is_read_without_company(
     assert sum(map(len, stretches)) == ARTICLES
 
 
+def test_leases_are_kept_while_the_first_prompts_of_a_stretch_are_computed(
+    mill: Mill, database: Database, corpus: int
+) -> None:
+    poll_source.run(corpus)
+    screen.run([])
+    begun = stretch.Stretch(mill, slices.Slice(timedelta(minutes=1)))
+    requests = begun.requests()
+    next(requests)
+    with database.begin() as session:
+        session.execute(text("UPDATE work SET lease_until = now() WHERE state = 'claimed'"))
+    begun._extended_at -= mill.settings.queue.lease.total_seconds()
+    next(requests)
+    expired = "SELECT count(*) FROM work WHERE state = 'claimed' AND lease_until < now()"
+    assert count(database, expired) == 0
+
+
 def test_when_one_of_several_fails_all_are_tried_again_alone(
     mill: Mill, database: Database, corpus: int
 ) -> None:
