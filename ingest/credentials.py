@@ -18,7 +18,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from schemas.errors import PermanentError
+from schemas.errors import PermanentError, TransientError
 
 FOLDER = "mail-logins"
 """Name of the folder below the home."""
@@ -83,15 +83,17 @@ class Credentials:
         return self._read(path).login if path.exists() else None
 
     def keep(self, account: str, login: Password | TokenCommand | Grant) -> Path:
-        """Write an account's login, whole or not at all, for its owner's eyes only."""
-        self._folder.mkdir(mode=0o700, exist_ok=True)
-        self._folder.chmod(0o700)
+        """Write an account's login, whole or not at all, for its owner's eyes only.
+
+        Raises TransientError when that fails, as on a full disk.
+        """
         path = self.path(account)
-        # mkstemp makes files with mode 0600; the rename keeps it.
-        descriptor, name = tempfile.mkstemp(prefix=".", dir=self._folder)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(StoredLogin(account=account, login=login).model_dump_json(indent=2))
-        Path(name).replace(path)
+        try:
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+            self._folder.chmod(0o700)
+            _write(path, StoredLogin(account=account, login=login).model_dump_json(indent=2))
+        except OSError as error:
+            raise TransientError(f"the login {path} cannot be kept: {error.strerror}") from error
         return path
 
     def forget(self, account: str) -> None:
@@ -122,3 +124,15 @@ class Credentials:
             raise PermanentError(
                 f"the login {path} is damaged: delete it and log in again"
             ) from None
+
+
+def _write(path: Path, content: str) -> None:
+    # mkstemp makes files with mode 0600; the rename keeps it.
+    descriptor, name = tempfile.mkstemp(prefix=".", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.write(content)
+        Path(name).replace(path)
+    except OSError:
+        Path(name).unlink()
+        raise

@@ -16,7 +16,7 @@ from ingest.batches import Refused
 from ingest.dates import mend_date
 from ingest.identity import canonical_url, content_key
 from ingest.opaque_links import is_opaque
-from ingest.text import ReadText, clean_text, one_line
+from ingest.text import ReadText, clean_text, cut_line, one_line
 from schemas.articles import ArticleDraft
 
 MAX_TITLE_CHARS = 500
@@ -104,10 +104,7 @@ def _is_flat(value: Any) -> bool:
 
 def _borrow_title(text: str, url: str | None) -> str:
     """Take the first line, cut at a word; an item without text is named by its address."""
-    line = text.partition("\n")[0]
-    if len(line) > BORROWED_TITLE_CHARS:
-        line = line[:BORROWED_TITLE_CHARS].rpartition(" ")[0] or line[:BORROWED_TITLE_CHARS]
-        line += "…"
+    line = cut_line(text.partition("\n")[0], BORROWED_TITLE_CHARS)
     return line or one_line(url or "")[:MAX_TITLE_CHARS]
 
 

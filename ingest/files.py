@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -42,7 +43,8 @@ def look_at(path: Path) -> FileStatus:
     """Look at a file before it is read."""
     with open_source(path, unzip=False) as stream:
         head = hashlib.sha256(stream.read(HEAD_BYTES)).hexdigest()[:16]
-        status = path.stat()
+        # Of the file that was opened: by its name there may be another one by now, or none.
+        status = os.fstat(stream.fileno())
     return FileStatus(f"{status.st_size}-{status.st_mtime_ns}", head)
 
 

@@ -108,11 +108,13 @@ class HttpClient(Closing):
         may not be fetched from. Errors carry `status` and, where the server names a time,
         `retry_after`.
         """
-        headers = {}
-        if etag:
-            headers["If-None-Match"] = etag
-        if last_modified:
-            headers["If-Modified-Since"] = last_modified
+        given = {"If-None-Match": etag, "If-Modified-Since": last_modified}
+        # A server may have sent letters beyond ASCII, which no request can carry back.
+        headers = {
+            name: value
+            for name, value in given.items()
+            if value and value.isascii() and value.isprintable()
+        }
         shown = without_password(url)
         self._deadline.begin()
         try:

@@ -18,6 +18,7 @@ from typing import Any
 from ingest.imap_answers import (
     ListedFolder,
     encode_folder,
+    quote,
     read_bodies,
     read_folders,
     read_number,
@@ -72,7 +73,8 @@ class ImapClient(Closing):
             elif not (password.isascii() and password.isprintable()):
                 raise PermanentError(f"{self._host}: this server takes ASCII passwords only")
             else:
-                self._connection.login(user, password)
+                # `imaplib` puts quotes around the password only.
+                self._connection.login(quote(user), password)
 
     def log_in_with_token(self, user: str, token: str) -> None:
         """Log in with an OAuth access token; PermanentError when it is refused."""

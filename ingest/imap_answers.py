@@ -37,8 +37,12 @@ class ListedFolder:
 
 def encode_folder(name: str) -> str:
     """Write a folder's name as a quoted string in modified UTF-7; wildcards stay."""
-    name = _ENCODED.sub(_encode_run, name.replace("&", "&-"))
-    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return quote(_ENCODED.sub(_encode_run, name.replace("&", "&-")))
+
+
+def quote(text: str) -> str:
+    """Write a text as a quoted string."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def decode_folder(raw: bytes) -> str:

@@ -48,6 +48,13 @@ def one_line(text: str) -> str:
     return " ".join(clean_text(text)[0].split())
 
 
+def cut_line(line: str, chars: int) -> str:
+    """Cut a line that is longer at a word, or, in a script without blanks, at a letter."""
+    if len(line) <= chars:
+        return line
+    return (line[:chars].rpartition(" ")[0] or line[:chars]) + "…"
+
+
 def clean_text(text: str) -> tuple[str, str | None]:
     """Make text storable: NFC, nothing unstorable, tidy blanks and line ends, a cap.
 

@@ -13,9 +13,7 @@ from schemas.errors import ConfigError
 from schemas.settings import load_settings
 from schemas.tables import Base
 from store.database import Database
-
-LOCK = 7_231_002
-"""Any number that is nobody else's advisory lock in this database."""
+from store.migrations import LOCK
 
 LIMITS = (
     # A table that running workers hold fails the migration instead of stopping them all.
@@ -27,7 +25,7 @@ LIMITS = (
 
 def run(connection: Connection) -> None:
     """Run the asked-for steps on an open connection, inside its transaction."""
-    # Two processes that start together take turns; the second finds nothing left to do.
+    # Held by `store.migrations` already, unless these are run by hand.
     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
     for limit in LIMITS:
         connection.execute(text(limit))

@@ -6,6 +6,7 @@ docker-compose.yml says the same for containers.
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -119,6 +120,6 @@ def _variable(name: str, value: Any) -> dict[str, str]:
         case timedelta():
             return {name: str(value.total_seconds())}
         case tuple():
-            return {name: "[" + ", ".join(f'"{item}"' for item in value) + "]"}
+            return {name: json.dumps(value)}
         case _:
             return {name: str(value)}

@@ -66,6 +66,6 @@ def look_after(supervisor: Supervisor, place: Workplace) -> list[ProcessState]:
     """Start again what has died; a server that will not come up is tried again the next time."""
     try:
         place.services.ensure()
-    except TransientError as error:
+    except (TransientError, OSError) as error:
         log.warning("server_is_down", error=str(error))
     return supervisor.poll()

@@ -84,8 +84,7 @@ class Supervisor:
         now = time.monotonic()
         for process in self._processes:
             if process.start_again_at is not None and now >= process.start_again_at:
-                process.restarts += 1
-                self._start(process)
+                self._start_again(process, now)
             elif process.handle is not None and process.handle.poll() is not None:
                 self._note_death(process, now)
             rotate_log(self._log_path(process))
@@ -127,14 +126,24 @@ class Supervisor:
         process.started_at = time.monotonic()
         process.start_again_at = None
 
+    def _start_again(self, process: _Process, now: float) -> None:
+        """Start a process, or pause anew: a machine may be out of memory or of process ids."""
+        process.restarts += 1
+        try:
+            self._start(process)
+        except OSError as error:
+            pause_s = _pause(process, now)
+            log.warning(
+                "process_not_started", name=process.spec.name, error=str(error), pause_s=pause_s
+            )
+
     def _note_death(self, process: _Process, now: float) -> None:
         assert process.handle is not None
         process.exit_code = process.handle.returncode
         process.handle = None
-        steady = now - process.started_at >= STEADY_AFTER_S
-        process.failures = 1 if steady else process.failures + 1
-        pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (process.failures - 1))
-        process.start_again_at = now + pause_s
+        if now - process.started_at >= STEADY_AFTER_S:
+            process.failures = 0
+        pause_s = _pause(process, now)
         log.warning(
             "process_died", name=process.spec.name, exit_code=process.exit_code, pause_s=pause_s
         )
@@ -152,6 +161,15 @@ class Supervisor:
 
     def _log_path(self, process: _Process) -> Path:
         return self._logs / f"{process.spec.name}.log"
+
+
+def _pause(process: _Process, now: float) -> float:
+    """Let a process be started again after a pause, which grows with each failure in a row."""
+    process.failures += 1
+    # The bound on the exponent keeps the power finite after nights of failures.
+    pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(process.failures - 1, 30))
+    process.start_again_at = now + pause_s
+    return pause_s
 
 
 def _send(process: _Process, number: signal.Signals) -> None:

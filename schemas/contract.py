@@ -19,8 +19,8 @@ from schemas.fields import EMPTY, AnyField
 
 DELIMITER = " ||| "
 
-_DELIMITER_SEEN = re.compile(r"\s*\|{3,}\s*")
-"""As a careless model may write it: more bars, other white space."""
+_DELIMITER_SEEN = re.compile(r"\|{3,}")
+"""As a careless model may write it, with more bars; of the parts, white space is taken off."""
 
 
 class Contract(BaseModel):
@@ -75,4 +75,4 @@ class Contract(BaseModel):
     @staticmethod
     def split(stream: str) -> list[str]:
         """Take any text apart into the parts of a stream, in order."""
-        return [part.strip() for part in _DELIMITER_SEEN.split(stream.strip())]
+        return [part.strip() for part in _DELIMITER_SEEN.split(stream)]

@@ -23,6 +23,13 @@ URL_BYTES_MAX = 2_000
 
 _INSERT_LOCK = 7_231_001
 """Any number that is nobody else's advisory lock in this database."""
+LONGEST_SILENCE_MS = 60_000
+"""Between two statements of one turn; what is worked out there takes a second at the most."""
+
+_LOCK = """
+SELECT pg_advisory_xact_lock(:lock),
+    set_config('idle_in_transaction_session_timeout', :silence_ms, true)
+"""
 
 
 @dataclass(frozen=True)
@@ -87,8 +94,12 @@ def insert_new(session: Session, source_id: int, drafts: Sequence[ArticleDraft])
 
 
 def lock_inserts(session: Session) -> None:
-    """Wait for one's turn to write articles, until the end of the transaction."""
-    execute(session, "SELECT pg_advisory_xact_lock(:lock)", lock=_INSERT_LOCK)
+    """Wait for one's turn to write articles, until the end of the transaction.
+
+    A turn of which nothing more is heard is ended: its machine may have vanished, which the server
+    itself would notice after hours.
+    """
+    execute(session, _LOCK, lock=_INSERT_LOCK, silence_ms=str(LONGEST_SILENCE_MS))
 
 
 def _to_row(draft: ArticleDraft, place: int) -> tuple[Any, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from psycopg.errors import ReadOnlySqlTransaction
+from psycopg.errors import IdleInTransactionSessionTimeout, ReadOnlySqlTransaction
 from sqlalchemy import Engine, create_engine, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import (
@@ -21,6 +21,13 @@ from sqlalchemy.exc import (
 from sqlalchemy.orm import Session, sessionmaker
 
 from schemas.errors import ConfigError, TransientError
+
+_PASSING = (
+    # A standby before it takes over, or a disk so full that the host allows no writing.
+    ReadOnlySqlTransaction,
+    # The transaction was silent for too long, such as on a machine that was asleep.
+    IdleInTransactionSessionTimeout,
+)
 
 _DRIVER = "postgresql+psycopg"
 
@@ -95,8 +102,7 @@ class Database:
 
 def _will_pass(error: DBAPIError | PoolTimeoutError) -> bool:
     """Tell what is wrong with the server or the connection from what is wrong with a statement."""
-    if isinstance(error, DBAPIError) and isinstance(error.orig, ReadOnlySqlTransaction):
-        # A standby before it takes over, or a disk so full that the host allows no writing.
+    if isinstance(error, DBAPIError) and isinstance(error.orig, _PASSING):
         return True
     return isinstance(error, OperationalError | InterfaceError | PoolTimeoutError)
 

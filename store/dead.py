@@ -63,10 +63,12 @@ def resend(
     lens: str | None = None,
 ) -> int:
     """Let dead letters start anew, each alone; the next sweep sends them. Returns how many."""
+    # Nobody waited for the dead: their age must not make the rest be read in haste.
+    now = {"due_at": func.now(), "enqueued_at": func.now()}
     statement = (
         update(Work)
         .where(*_are_dead(stage, subject_id, lens))
-        .values(state="waiting", attempts=0, alone=True, due_at=func.now(), sent_at=None)
+        .values(state="waiting", attempts=0, alone=True, sent_at=None, **now)
         .returning(Work.subject_id)
     )
     return len(session.execute(statement).all())

@@ -18,7 +18,11 @@ from sqlalchemy.orm import Session
 
 from schemas.errors import ConfigError
 from store.database import Database
+from store.statements import execute
 from store.views import drop_views
+
+LOCK = 7_231_002
+"""Any number that is nobody else's advisory lock in this database."""
 
 _ROOT = Path(__file__).resolve().parent.parent
 
@@ -30,12 +34,15 @@ def upgrade(database_url: str) -> None:
     cannot change below a view. Raises ConfigError when a later version made the database.
     """
     with _connect(database_url) as session:
-        present = _read_revision(session)
-        if present == head():
+        if _read_revision(session) == head():
             return
-        _check_known(present)
-        drop_views(session)
-        command.upgrade(_config(session.connection()), "head")
+        # Processes that start together take turns; the second finds nothing left to do.
+        execute(session, "SELECT pg_advisory_xact_lock(:lock)", lock=LOCK)
+        present = _read_revision(session)
+        if present != head():
+            _check_known(present)
+            drop_views(session)
+            command.upgrade(_config(session.connection()), "head")
 
 
 def downgrade(database_url: str, revision: str) -> None:

@@ -55,7 +55,8 @@ def upsert(
 ) -> int:
     """Add a source, or give a known one (by kind and location) new settings; returns its id.
 
-    Settings of a known one that are not named stay as they are.
+    Settings of a known one that are not named stay as they are, and so does an interval that a
+    person has fixed, which the setting `adapted: false` says.
 
     With an `interval` it is polled again and again, for the first time at the next tick.
     Without one it is read when somebody asks for it. One that was removed or retired is back.
@@ -75,6 +76,9 @@ def upsert(
     }
     added = insert(Source).values(kind=kind, location=location, **{"name": location, **given})
     back["settings"] = Source.settings.op("||")(added.excluded.settings)
+    if "adapted" not in (settings or {}):
+        is_fixed = Source.settings["adapted"].as_boolean().is_(False)
+        back["interval"] = case((is_fixed, Source.interval), else_=added.excluded.interval)
     statement = added.on_conflict_do_update(
         index_elements=["kind", "location"], set_={**given, **back}
     ).returning(Source.id)
@@ -197,7 +201,7 @@ SET last_polled_at = now(), last_success_at = now(), failures = 0, last_error = 
 FROM unnest(
     CAST(:source_ids AS bigint[]), CAST(:next_ins AS interval[]), CAST(:rhythms AS interval[])
 ) AS given (source_id, next_in, rhythm)
-WHERE source.id = given.source_id
+WHERE source.id = given.source_id AND source.state <> 'removed'
 """
 
 
@@ -307,7 +311,9 @@ def remove(session: Session, source_ids: Sequence[int]) -> None:
 
 
 def _update(session: Session, source_id: int, **changes: Any) -> None:
-    session.execute(update(Source).where(Source.id == source_id).values(**changes))
+    """Note what came of a poll; a source that was removed in the meantime stays as it is."""
+    one = (Source.id == source_id, Source.state != "removed")
+    session.execute(update(Source).where(*one).values(**changes))
 
 
 _PROGRESS = """

@@ -61,6 +61,9 @@ class LiveAnalyst:
         """What is held; None: the settings' build."""
         self._look_again_at = 0.0
         self._default_again_at = 0.0
+        self._again_at: dict[int, float] = {}
+        """When a refused deployment may be tried again. The database keeps the last machine's
+        refusal only, and two that cannot open a build would try it again and again in turns."""
         self._is_due = False
 
     @property
@@ -102,6 +105,8 @@ class LiveAnalyst:
 
     def _has_refused(self, live: Live) -> bool:
         """Whether this machine has found of late that it cannot open a deployment."""
+        if time.monotonic() < self._again_at.get(live.deployment_id, 0.0):
+            return True
         if live.refused_by != self._machine or live.refused_for is None:
             return False
         return live.refused_for < TRY_AGAIN_AFTER
@@ -154,6 +159,7 @@ class LiveAnalyst:
         except Exception as error:  # noqa: BLE001  # Whatever a file does, the old one goes on.
             reason = str(error) or type(error).__name__
             log.error("build_refused", build=live.name, reason=reason)
+            self._again_at[live.deployment_id] = time.monotonic() + TRY_AGAIN_AFTER.total_seconds()
             with self._database.begin() as session:
                 builds.note_refusal(session, live.deployment_id, self._machine, reason)
             return None

@@ -132,14 +132,15 @@ class Round:
 
     def _note(self) -> None:
         """Note the polls that found nothing, in one transaction, and keep the rest ours."""
-        for poll in self._polls:
-            del self._claims[poll.source.source_id]
         if self._polls:
             with phase("store"), self._mill.database.begin() as session:
                 note_polls(self._mill, session, self._polls)
                 work.finish(session, [poll.claim for poll in self._polls])
                 lease = self._mill.settings.queue.lease
                 work.extend(session, list(self._claims.values()), lease)
+        # Not before: what could not be noted is given back.
+        for poll in self._polls:
+            del self._claims[poll.source.source_id]
         self._polls = []
         self._noted_at = time.monotonic()
 

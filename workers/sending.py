@@ -1,7 +1,9 @@
 """Messages: which ids, to which queue, in portions. Sent after the commit, lost without harm.
 
 A message says "look here" and no more. It expires when the sweep would send it again, so that
-however slow a stage is, its queue holds about one live message for each thing that waits.
+however slow a stage is, its queue holds about one live message for each thing that waits. An
+expired one leaves its queue only when a worker takes it: to a queue that nobody reads, the sweep
+adds nothing, or a worker that is away for days would fill Redis for all others.
 """
 
 from __future__ import annotations
@@ -12,9 +14,11 @@ from typing import Any
 import structlog
 from celery import current_app
 from kombu.exceptions import OperationalError
+from redis import RedisError
 
 from schemas.settings import Settings
 from workers.queues import INGEST, PAGE, PREFILTER, TASKS, TICK, WORK
+from workers.recording_switch import connect
 
 log = structlog.get_logger(__name__)
 
@@ -23,6 +27,10 @@ PORTION = 100
 
 SOURCES = 20
 """Sources to a message: what stands around their polls is shared, see `workers/rounds.py`."""
+
+FULL = 1_000
+"""Messages, of about 1 kB, from which on the sweep leaves a queue alone. A worker that comes back
+drops the expired ones in seconds."""
 
 
 def send(settings: Settings, messages: Mapping[str, Sequence[int]]) -> bool:
@@ -40,6 +48,18 @@ def send(settings: Settings, messages: Mapping[str, Sequence[int]]) -> bool:
 def send_tick(settings: Settings) -> bool:
     """Ask for a sweep now, without waiting for beat; False when Redis could not be reached."""
     return _publish(settings, [(TICK, [])])
+
+
+def list_roomy(settings: Settings) -> tuple[str, ...]:
+    """List the stages whose queues have room for more messages; all where Redis does not say."""
+    if settings.redis_url is None:
+        return WORK
+    try:
+        with connect(settings.redis_url.get_secret_value()) as client:
+            lengths = [int(client.llen(stage)) for stage in WORK]
+    except (RedisError, ValueError):
+        return WORK
+    return tuple(stage for stage, length in zip(WORK, lengths, strict=True) if length < FULL)
 
 
 def _publish(settings: Settings, messages: Iterable[tuple[str, list[Any]]]) -> bool:

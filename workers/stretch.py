@@ -105,7 +105,8 @@ class Stretch:
                 session, [self._in_flight[each] for each in followers if each not in copies]
             )
             # After the old row is gone; where the claim was lost, somebody else's stays as it is.
-            work.enqueue(session, INFERENCE, self._list_edited(session, keys), priority=KEPT)
+            edited = self._list_edited(session, (*keys, *copies))
+            work.enqueue(session, INFERENCE, edited, priority=KEPT)
             back_fill = completions.list_unfinished(session, rows) + list_unfinished(copies)
             work.enqueue(session, INFERENCE, back_fill, priority=BACK_FILL)
             self._extend_leases(session)
@@ -146,19 +147,30 @@ class Stretch:
                 missing = "article is gone" if article is None else "lens is not in use"
                 self.refuse(key, PermanentError(f"the {missing}"))
             elif not self._sharing.follows(key, self._effort):
+                self._keep()
                 yield Request(key, article.title, article.text, lens, self._effort)
 
     def refuse(self, key: Key, error: Exception) -> None:
         """End the attempt at one article alone."""
         attempts.fail(self._mill, [self._in_flight.pop(key)], error)
 
+    def _keep(self) -> None:
+        """Keep what is in flight ours before anything is saved: prompts may take minutes."""
+        if self._is_extension_due:
+            with self._mill.database.begin() as session:
+                self._extend_leases(session)
+
+    @property
+    def _is_extension_due(self) -> bool:
+        """Whether a third of the leases' time is over."""
+        third_s = self._mill.settings.queue.lease.total_seconds() / 3
+        return time.monotonic() - self._extended_at > third_s
+
     def _extend_leases(self, session: Session) -> None:
         """Keep what is in flight ours, long before its leases end."""
-        lease = self._mill.settings.queue.lease
-        now = time.monotonic()
-        if now - self._extended_at > lease.total_seconds() / 3:
-            work.extend(session, list(self._in_flight.values()), lease)
-            self._extended_at = now
+        if self._is_extension_due:
+            work.extend(session, list(self._in_flight.values()), self._mill.settings.queue.lease)
+            self._extended_at = time.monotonic()
 
 
 def gather(items: Iterable[T], every_s: float = SAVE_EVERY_S) -> Iterator[list[T]]:

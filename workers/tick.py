@@ -11,25 +11,27 @@ from store.sweep import sweep as sweep_work
 from workers.app import app
 from workers.journal import count, phase
 from workers.mill import Mill, get_mill
-from workers.queues import INGEST, PREFILTER, TASKS, TICK, WORK
-from workers.sending import send
+from workers.queues import INGEST, PREFILTER, TASKS, TICK
+from workers.sending import list_roomy, send
 
 
 @app.task(name=TASKS[TICK])
 def sweep() -> None:
     """Enqueue due sources, end expired leases, send what waits, thin out old signatures.
 
-    An article goes on without the page that was given up for it.
+    An article goes on without the page that was given up for it. To a queue that nobody reads
+    nothing is added; what waits for it is sent once there is room.
     """
     mill = get_mill()
     queue = mill.settings.queue
+    roomy = list_roomy(mill.settings)
     with phase("sweep"), mill.database.begin() as session:
         due = sources.enqueue_due(session)
         hosts.forget_idle(session)
     with phase("sweep"), mill.database.begin() as session:
         swept = sweep_work(
             session,
-            stages=WORK,
+            stages=roomy,
             max_attempts=queue.max_attempts,
             resend_after=queue.resend_after,
         )
@@ -38,7 +40,7 @@ def sweep() -> None:
         signatures.thin(session, mill.settings.ingest.story_window)
     count(due=len(due), rescued=swept.rescued, buried=swept.buried)
     with phase("send"):
-        send(mill.settings, {INGEST: due})
+        send(mill.settings, {INGEST: due if INGEST in roomy else []})
         send(mill.settings, {PREFILTER: passed_on})
         send(mill.settings, swept.to_send)
 

@@ -13,7 +13,6 @@ from typing import Literal
 Kind = Literal["heading", "paragraph", "item", "image", "divider"]
 
 MAX_TITLE_CHARS = 220
-MAX_CALL_WORDS = 6
 FULL_SHARE = 0.75
 """A block of whose letters this share is linked is a link: the rest is an emoji or a "(PDF)"."""
 

@@ -16,7 +16,7 @@ from ingest.newsletters.sponsors import (
     read_label,
     strip_mark,
 )
-from ingest.text import MAX_LINKS, clean_text, one_line
+from ingest.text import MAX_LINKS, clean_text, cut_line, one_line
 from schemas.articles import Link
 
 LEAST_STRAY_WORDS = 60
@@ -169,9 +169,7 @@ def _borrow_title(text: str) -> str:
     text = one_line(text)
     if match := _SENTENCE.match(text[: MAX_BORROWED_CHARS + 1]):
         return match[0]
-    if len(text) <= MAX_BORROWED_CHARS:
-        return text
-    return text[:MAX_BORROWED_CHARS].rpartition(" ")[0] + "…"
+    return cut_line(text, MAX_BORROWED_CHARS)
 
 
 def _tidy_title(title: str) -> str:

@@ -32,11 +32,11 @@ from newsmill.doctor.check import Check, Status, fail, ok, warn
 from newsmill.mail_logins import list_login_concerns
 from newsmill.services.launcher import Services
 from schemas.errors import ConfigError, NewsmillError
-from schemas.lens import load_lenses
 from schemas.settings import Settings, load_settings
 from store import builds, migrations
 from store.database import Database
 from store.server import ServerFacts, read_server_facts
+from workers.mill import load_lenses_in_use
 
 CPUINFO = Path("/proc/cpuinfo")
 
@@ -73,14 +73,8 @@ def _guarded(name: str, look: Callable[[], Check]) -> Check:
 
 
 def _look_at_lenses(settings: Settings) -> Check:
-    lenses = load_lenses(settings.lenses_dir)
-    wanted = settings.lenses if settings.lenses is not None else tuple(lenses)
-    if missing := set(wanted) - set(lenses):
-        raise ConfigError(
-            f"NEWSMILL_LENSES names {', '.join(sorted(missing))}, not found in "
-            f"{settings.lenses_dir}; there are {', '.join(lenses)}"
-        )
-    return ok("lenses", ", ".join(f"{name} v{lenses[name].version}" for name in wanted))
+    lenses = load_lenses_in_use(settings)
+    return ok("lenses", ", ".join(f"{lens.name} v{lens.version}" for lens in lenses.values()))
 
 
 def _look_at_home(home: Path) -> Check:

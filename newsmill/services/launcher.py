@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from newsmill.services.account import choose_account
@@ -21,10 +20,11 @@ from newsmill.services.locks import UserLock, hold_start_lock
 from newsmill.services.postgres import EmbeddedPostgres
 from newsmill.services.server import EmbeddedServer
 from newsmill.services.valkey import EmbeddedValkey
+from schemas.closing import Closing
 from schemas.settings import Settings
 
 
-class Services:
+class Services(Closing):
     """The addresses of Postgres and Redis, and a share in the embedded servers behind them."""
 
     def __init__(
@@ -81,16 +81,7 @@ class Services:
             self._embedded.leave()
             self._embedded = None
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
+    close = stop
 
 
 class SharedServers:

@@ -155,7 +155,7 @@ def split_items(text: str) -> list[str]:
     """Split a list part into its items; bullets, quotes and brackets around them are dropped."""
     if is_nothing(text):
         return []
-    parts = re.split(r"\s*;\s*", text) if ";" in text else re.split(r"\s*(?:,\s+|\n)\s*", text)
+    parts = text.split(";") if ";" in text else re.split(r",\s|\n", text)
     items = (clean_part(part).strip(" \"'[]•*-–—·") for part in parts)
     return [item for item in items if not is_nothing(item)]
 

@@ -7,7 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from threading import Barrier
 
+import pytest
+from sqlalchemy import text
+
 from schemas.articles import ArticleDraft, Link
+from schemas.errors import TransientError
 from store import articles
 from store.database import Database
 from tests.integration.store.rows import add_articles, make_draft, read, states
@@ -144,3 +148,20 @@ def test_text_that_looks_like_the_wire_format_is_stored_as_it_is(
     with database.begin() as session:
         (stored,) = articles.load(session, [article_id])
     assert (stored.title, stored.text) == ("\\N", odd)
+
+
+def test_turn_of_a_machine_that_vanished_ends(
+    database: Database, source_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(articles, "LONGEST_SILENCE_MS", 200)
+    with pytest.raises(TransientError):
+        _fall_silent(database, source_id)
+    assert len(states(database)) == 1
+
+
+def _fall_silent(database: Database, source_id: int) -> None:
+    """Take the turn, and let somebody else go on meanwhile."""
+    with database.begin() as session:
+        articles.lock_inserts(session)
+        insert(database, source_id, [make_draft(1)])
+        session.execute(text("SELECT 1"))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from store import dead, work
+from store import dead, pace, work
 from store.database import Database
-from tests.integration.store.rows import claim, enqueue, states
+from tests.integration.store.rows import HOUR, claim, enqueue, read, states
 
 
 def bury(database: Database, stage: str, items: list[work.Item], error: str) -> None:
@@ -32,6 +32,15 @@ def test_resent_letter_starts_anew_and_others_stay(database: Database) -> None:
         assert dead.resend(session, stage="prefilter", subject_id=1) == 1
     assert states(database) == [(1, "waiting", 0), (2, "dead", 1)]
     assert [(each.attempts, each.alone) for each in claim(database)] == [(1, True)]
+
+
+def test_resent_letter_has_not_waited_while_it_was_dead(database: Database) -> None:
+    bury(database, "inference", [(1, "editorial")], "x")
+    read(database, "UPDATE work SET enqueued_at = now() - interval '3 days' RETURNING 1")
+    with database.begin() as session:
+        dead.resend(session)
+    with database.begin() as session:
+        assert pace.read_load(session, "inference").oldest < HOUR
 
 
 def test_discarded_letters_are_gone_and_living_work_is_not(database: Database) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -108,12 +110,37 @@ def test_second_upgrade_touches_nothing(empty_url: str, empty: Database) -> None
     assert "tried_v1" in before
 
 
-def test_three_upgrades_at_once_take_turns(empty_url: str) -> None:
+def upgrade_at_once(url: str) -> list[int]:
+    """Run three upgrades side by side; gives their exit codes."""
     program = "import sys; from store import migrations; migrations.upgrade(sys.argv[1])"
-    arguments = [sys.executable, "-c", program, empty_url]
+    arguments = [sys.executable, "-c", program, url]
     upgrades = [subprocess.Popen(arguments, cwd=ROOT) for _ in range(3)]
-    assert [each.wait() for each in upgrades] == [0, 0, 0]
+    return [each.wait() for each in upgrades]
+
+
+def test_three_upgrades_at_once_take_turns(empty_url: str) -> None:
+    assert upgrade_at_once(empty_url) == [0, 0, 0]
     assert migrations.current(empty_url) == migrations.head()
+
+
+def test_three_upgrades_at_once_drop_the_views_of_before_once(
+    empty_url: str, empty: Database
+) -> None:
+    migrations.upgrade(empty_url)
+    migrations.downgrade(empty_url, "-1")
+    with empty.begin() as session:
+        views.create_view(session, make_lens([{"name": "biased", "kind": "flag"}]))
+    with psycopg.connect(empty_url) as holder:
+        # Until the end of this transaction none of them can drop the view; then all want to.
+        holder.execute("LOCK TABLE tried_v1 IN ACCESS SHARE MODE")
+        with ThreadPoolExecutor(1) as pool:
+            codes = pool.submit(upgrade_at_once, empty_url)
+            waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+            while not codes.done() and read(empty, waiting) != [(3,)]:
+                time.sleep(0.05)
+            holder.commit()
+            assert codes.result() == [0, 0, 0]
+    assert "tried_v1" not in list_tables(empty)
 
 
 def test_database_of_a_later_version_is_refused(empty_url: str, empty: Database) -> None:

@@ -11,7 +11,7 @@ from schemas.errors import PermanentError
 from store import sources, work
 from store.database import Database
 from store.sweep import sweep
-from tests.integration.store.rows import HOUR, OVER, claim, read, states
+from tests.integration.store.rows import HOUR, OVER, add_articles, claim, read, states
 
 
 def add(database: Database, location: str, **options: object) -> int:
@@ -47,6 +47,19 @@ def test_source_with_an_interval_is_polled_at_once_and_then_when_due(database: D
     assert states(database) == [(source_id, "waiting", 0)]
     waits = "SELECT next_due_at - now() > interval '59 minutes' FROM source"
     assert read(database, waits) == [(True,)]
+
+
+def test_interval_that_a_person_has_fixed_stays_until_another_is_fixed(
+    database: Database,
+) -> None:
+    fixed = {"adapted": False}
+    source_id = add(database, "https://a.example/feed", interval=2 * HOUR, settings=fixed)
+    add(database, "https://a.example/feed", interval=HOUR)
+    with database.begin() as session:
+        assert sources.load(session, source_id).interval == 2 * HOUR
+    add(database, "https://a.example/feed", interval=HOUR, settings=fixed)
+    with database.begin() as session:
+        assert sources.load(session, source_id).interval == HOUR
 
 
 def test_source_without_an_interval_is_never_due(database: Database) -> None:
@@ -105,6 +118,28 @@ def test_polls_are_recorded(database: Database) -> None:
     assert (failing.failures, failing.last_error) == (2, "timed out")
     assert (mended.failures, mended.last_error, mended.cursor) == (0, None, {"etag": "abc"})
     assert mended.last_polled_at is not None
+
+
+@pytest.mark.parametrize("end", ["success", "unchanged", "failure", "gone"])
+def test_source_that_is_removed_while_it_is_polled_stays_removed(
+    database: Database, end: str
+) -> None:
+    source_id = add(database, "https://a.example/feed", interval=HOUR)
+    add_articles(database, source_id, 1)
+    with database.begin() as session:
+        sources.remove(session, [source_id])
+    with database.begin() as session:
+        match end:
+            case "success":
+                sources.record_success(session, source_id, next_in=HOUR)
+            case "unchanged":
+                sources.record_unchanged(session, [sources.Unchanged(source_id, HOUR, None)])
+            case "failure":
+                sources.record_failure(session, source_id, "timed out", next_in=HOUR)
+            case _:
+                sources.retire(session, source_id, "gone")
+    rows = read(database, "SELECT state, paused, next_due_at FROM source")
+    assert rows == [("removed", True, None)]
 
 
 def test_source_that_is_gone_is_a_permanent_error(database: Database) -> None:

@@ -173,6 +173,17 @@ def test_build_that_is_not_on_this_machine_is_refused_until_it_is_and_is_used_ag
     assert mill.live.take().build.name == "late"
 
 
+def test_build_that_several_machines_refuse_is_not_tried_by_them_in_turns(
+    mill: Mill, database: Database, make: Make
+) -> None:
+    mill.live.take()
+    use(database, make("worse", b"no model"))
+    assert mill.live.take().build.name == "starter"
+    with database.begin() as session:
+        builds.note_refusal(session, find_live(database).deployment_id, "other", "not here either")
+    assert not mill.live.is_due()
+
+
 def test_other_file_under_the_same_name_is_refused(
     mill: Mill, database: Database, make: Make
 ) -> None:

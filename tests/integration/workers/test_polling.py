@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from newsmill.services.launcher import Services
+from schemas.errors import TransientError
 from schemas.settings import Settings
 from store import hosts, sources, work
 from store.database import Database
@@ -230,6 +231,22 @@ def test_round_that_is_over_gives_the_rest_back(
     )
     assert count(database, waiting) == 2
     assert count(database, "SELECT count(*) FROM host WHERE free_at < now() + interval '1 s'") == 1
+
+
+def test_polls_that_cannot_be_noted_are_given_back_at_once(
+    mill: Mill, database: Database, web: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source_id = add(database, f"{web}/good")
+    poll(database, source_id)
+
+    def fail(*_: Any) -> None:
+        raise TransientError("the database cannot be used")
+
+    monkeypatch.setattr(rounds, "note_polls", fail)
+    with pytest.raises(TransientError):
+        poll(database, source_id)
+    waiting = "SELECT count(*) FROM work WHERE stage = 'ingest' AND state = 'waiting'"
+    assert count(database, f"{waiting} AND attempts = 0") == 1
 
 
 def test_host_is_free_again_after_a_poll_that_fails(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from base64 import b64decode
+from collections.abc import Callable
 from datetime import timedelta
 from itertools import chain
 from pathlib import Path
@@ -29,7 +30,7 @@ from workers.mill import Mill
 from workers.prefilter import screen
 from workers.queues import INFERENCE, PREFILTER, STAGES
 from workers.reconstruct import rebuild
-from workers.sending import send
+from workers.sending import FULL, send
 from workers.shutdown import StopSign
 from workers.tick import sweep
 
@@ -68,37 +69,61 @@ def test_an_article_passes_all_four_stages(mill: Mill, database: Database, corpu
     assert_whole(database, ARTICLES)
 
 
+def edit_while_read(
+    database: Database, monkeypatch: pytest.MonkeyPatch, choose: Callable[[int], int]
+) -> None:
+    """Edit an article once another, or itself, has been read and is about to be saved."""
+    save = stretch.Stretch.save
+    change = (
+        "UPDATE article SET text = text || ' More.', revision = revision + 1 "
+        "WHERE id = :article_id AND revision = 1"
+    )
+
+    def edit(self: stretch.Stretch, done: Any) -> None:
+        monkeypatch.setattr(stretch.Stretch, "save", save)
+        with database.begin() as session:
+            session.execute(text(change), {"article_id": choose(done[0][0].key[0])})
+        save(self, done)
+
+    monkeypatch.setattr(stretch.Stretch, "save", edit)
+
+
+def assert_read_as_edited(database: Database) -> None:
+    query = (
+        "SELECT DISTINCT title, text, text_key FROM completion "
+        "JOIN article ON article.id = article_id WHERE revision = 2"
+    )
+    with database.begin() as session:
+        [(title, body, key)] = session.execute(text(query))
+    assert body.endswith(" More.")
+    assert key == text_key(title, body)
+
+
 def test_article_that_is_edited_while_it_is_read_is_read_anew(
     mill: Mill, database: Database, corpus: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     poll_source.run(corpus)
     screen.run(ids(database, PREFILTER))
-    save = stretch.Stretch.save
-    edited: list[int] = []
-
-    def edit_first(self: stretch.Stretch, done: Any) -> None:
-        if not edited:
-            edited.append(done[0][0].key[0])
-            with database.begin() as session:
-                session.execute(
-                    text(
-                        "UPDATE article SET text = text || ' More.', revision = revision + 1 "
-                        "WHERE id = :article_id"
-                    ),
-                    {"article_id": edited[0]},
-                )
-        save(self, done)
-
-    monkeypatch.setattr(stretch.Stretch, "save", edit_first)
+    edit_while_read(database, monkeypatch, lambda read_id: read_id)
     analyse.run([])
-    with database.begin() as session:
-        query = (
-            "SELECT DISTINCT title, text, text_key FROM completion "
-            "JOIN article ON article.id = article_id WHERE article_id = :article_id"
-        )
-        [(title, body, key)] = session.execute(text(query), {"article_id": edited[0]})
-    assert body.endswith(" More.")
-    assert key == text_key(title, body)
+    assert_read_as_edited(database)
+
+
+def test_article_that_is_edited_while_its_twin_is_read_for_both_is_read_anew(
+    mill: Mill, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = " ".join(f"Delegate {number} took the floor and spoke." for number in range(20))
+    lines = [
+        json.dumps({"title": f"Parliament votes{outlet}", "text": body}) + "\n"
+        for outlet in (" | The Post", " | The Courier")
+    ]
+    (tmp_path / "twins.jsonl").write_text("".join(lines))
+    poll_source.run(add_source(database, tmp_path / "twins.jsonl"))
+    twins = ids(database, PREFILTER)
+    screen.run([])
+    edit_while_read(database, monkeypatch, lambda read_id: sum(twins) - read_id)
+    analyse.run([])
+    assert_read_as_edited(database)
 
 
 def test_each_stage_tells_the_next_which_ids_wait(
@@ -236,6 +261,22 @@ def test_article_that_failed_before_is_read_without_company(
     assert sum(map(len, stretches)) == ARTICLES
 
 
+def test_leases_are_kept_while_the_first_prompts_of_a_stretch_are_computed(
+    mill: Mill, database: Database, corpus: int
+) -> None:
+    poll_source.run(corpus)
+    screen.run([])
+    begun = stretch.Stretch(mill, slices.Slice(timedelta(minutes=1)))
+    requests = begun.requests()
+    next(requests)
+    with database.begin() as session:
+        session.execute(text("UPDATE work SET lease_until = now() WHERE state = 'claimed'"))
+    begun._extended_at -= mill.settings.queue.lease.total_seconds()
+    next(requests)
+    expired = "SELECT count(*) FROM work WHERE state = 'claimed' AND lease_until < now()"
+    assert count(database, expired) == 0
+
+
 def test_when_one_of_several_fails_all_are_tried_again_alone(
     mill: Mill, database: Database, corpus: int
 ) -> None:
@@ -281,6 +322,23 @@ def test_tick_sends_what_waits_and_a_second_one_does_not_repeat_it(
     sweep.run()
     sweep.run()
     assert read_messages(settings, "ingest") == [corpus]
+
+
+def test_tick_adds_nothing_to_a_queue_that_nobody_reads(
+    mill: Mill, settings: Settings, database: Database, corpus: int
+) -> None:
+    poll_source.run(corpus)
+    with database.begin() as session:
+        session.execute(text("UPDATE work SET sent_at = NULL"))
+    assert settings.redis_url is not None
+    with redis.Redis.from_url(settings.redis_url.get_secret_value()) as client:
+        client.rpush(PREFILTER, *["unread"] * FULL)
+        before = client.llen(PREFILTER)
+        sweep.run()
+        assert client.llen(PREFILTER) == before
+        client.delete(PREFILTER)
+        sweep.run()
+        assert client.llen(PREFILTER) > 0
 
 
 def test_tick_polls_a_due_source_once_however_often_it_comes(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import stat
 from pathlib import Path
 
 import pytest
 
 from ingest.credentials import Credentials, Grant, Login, Password, TokenCommand
-from schemas.errors import PermanentError
+from schemas.errors import PermanentError, TransientError
 
 ACCOUNT = "imap:me@example.org@mail.example.org:993"
 
@@ -54,3 +55,19 @@ def test_damaged_login_is_a_reason_that_does_not_quote_it(tmp_path: Path) -> Non
     with pytest.raises(PermanentError, match="log in again") as raised:
         kept.find(ACCOUNT)
     assert "s3cret" not in str(raised.value)
+
+
+def test_login_that_cannot_be_written_leaves_the_one_before_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = Credentials(tmp_path)
+    path = kept.keep("a", Password(password="first"))
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(TransientError, match="cannot be kept: No space left"):
+        kept.keep("a", Password(password="second"))
+    assert kept.find("a") == Password(password="first")
+    assert list(path.parent.iterdir()) == [path]

@@ -20,6 +20,8 @@ from tests.nasty_web import ADDRESS, asked, find_certificate, serve_nastily
 ETAG = '"v7"'
 CHANGED_AT = "Mon, 02 Nov 2026 08:15:00 GMT"
 MAX_BODY_BYTES = 100_000
+BOMB = gzip.compress(b"\0" * 50 * MAX_BODY_BYTES)
+"""Made once: while it is packed, the server is silent for longer than a client may wait."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -50,6 +52,9 @@ class Handler(BaseHTTPRequestHandler):
         head = {"ETag": ETAG, "Last_Modified": CHANGED_AT, "Content_Type": "text/xml"}
         self.answer(304, b"", **head) if unchanged else self.answer(200, b"<rss/>", **head)
 
+    def answer_odd(self) -> None:
+        self.answer(200, b"<rss/>", ETag='"caf\xe9"', Last_Modified="Mi\xfc, 2. M\xe4rz")
+
     def answer_agent(self) -> None:
         self.answer(200, self.headers["User-Agent"].encode())
 
@@ -57,7 +62,7 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(200, gzip.compress(b"<rss/>"), Content_Encoding="gzip")
 
     def answer_bomb(self) -> None:
-        self.answer(200, gzip.compress(b"\0" * 50_000_000), Content_Encoding="gzip")
+        self.answer(200, BOMB, Content_Encoding="gzip")
 
     def answer_corrupt(self) -> None:
         self.answer(200, b"this is not gzip", Content_Encoding="gzip")
@@ -139,15 +144,26 @@ def site() -> Iterator[str]:
     server.server_close()
 
 
-@pytest.fixture
-def client() -> Iterator[HttpClient]:
-    with HttpClient(
+def make_client(timeout_s: float, deadline_s: float) -> HttpClient:
+    return HttpClient(
         user_agent="Newsmill/test",
-        timeout_s=0.5,
-        deadline_s=1.0,
+        timeout_s=timeout_s,
+        deadline_s=deadline_s,
         max_body_bytes=MAX_BODY_BYTES,
         allowed_hosts=["127.0.0.1"],
-    ) as client:
+    )
+
+
+@pytest.fixture
+def client() -> Iterator[HttpClient]:
+    with make_client(20.0, 60.0) as client:
+        yield client
+
+
+@pytest.fixture
+def hasty() -> Iterator[HttpClient]:
+    """A client for servers that keep it waiting on purpose."""
+    with make_client(0.5, 1.0) as client:
         yield client
 
 
@@ -164,6 +180,13 @@ def test_body_comes_with_what_the_next_poll_needs(site: str, client: HttpClient)
 @pytest.mark.parametrize("state", [{"etag": ETAG}, {"last_modified": CHANGED_AT}])
 def test_unchanged_page_is_a_value(site: str, client: HttpClient, state: dict[str, str]) -> None:
     assert client.fetch(f"{site}/feed", **state) == NotModified(f"{site}/feed")
+
+
+def test_state_that_no_request_can_carry_is_not_sent(site: str, client: HttpClient) -> None:
+    first = client.fetch(f"{site}/odd")
+    assert isinstance(first, Fetched)
+    again = client.fetch(f"{site}/odd", etag=first.etag, last_modified=first.last_modified)
+    assert again == first
 
 
 def test_user_agent_names_us(site: str, client: HttpClient) -> None:
@@ -205,15 +228,15 @@ def test_status_that_stays_is_permanent(site: str, client: HttpClient, status: i
 
 
 @pytest.mark.parametrize("page", ["silence", "endless", "cut", "corrupt", "drip"])
-def test_trouble_on_the_way_is_transient(site: str, client: HttpClient, page: str) -> None:
+def test_trouble_on_the_way_is_transient(site: str, hasty: HttpClient, page: str) -> None:
     with pytest.raises(TransientError):
-        client.fetch(f"{site}/{page}")
+        hasty.fetch(f"{site}/{page}")
 
 
 @pytest.mark.parametrize("page", ["endless", "drip"])
-def test_slow_server_is_left_when_the_time_is_up(site: str, client: HttpClient, page: str) -> None:
+def test_slow_server_is_left_when_the_time_is_up(site: str, hasty: HttpClient, page: str) -> None:
     with pytest.raises(TransientError, match="longer than 1 s in all"):
-        client.fetch(f"{site}/{page}")
+        hasty.fetch(f"{site}/{page}")
 
 
 def test_deadline_that_passes_between_two_reads_is_told_as_httpx_tells_it() -> None:

@@ -81,7 +81,14 @@ def test_old_server_is_logged_in_to_with_login_and_ascii_only(
             client.log_in("me", "grün")
         client.log_in("me", 'blue "horse"')
     logins = [line.split(b" ", 1)[1] for line in servers[0].heard if b"LOGIN" in line]
-    assert logins == [b'LOGIN me "blue \\"horse\\""\r\n']
+    assert logins == [b'LOGIN "me" "blue \\"horse\\""\r\n']
+
+
+def test_user_with_odd_letters_is_one_word_to_an_old_server(servers: list[ScriptedServer]) -> None:
+    with talk(servers, LOGIN=OK) as client:
+        client.log_in('PAPER\\Ada "A" Quay', "secret")
+    (login,) = [line for line in servers[0].heard if b"LOGIN" in line]
+    assert login.endswith(b'LOGIN "PAPER\\\\Ada \\"A\\" Quay" "secret"\r\n')
 
 
 REFUSALS = [

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import errno
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -86,6 +89,35 @@ def test_pauses_grow_while_a_process_keeps_dying(
     with running(tmp_path, spec("doomed", "raise SystemExit(3)")) as supervisor:
         wait_for(supervisor, lambda state: state.restarts == 3)
     assert pauses[:3] == [0.05, 0.1, 0.2]
+
+
+def test_process_that_has_kept_dying_for_days_is_still_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LONGEST_PAUSE_S", 0.0)
+    with running(tmp_path, spec("doomed", "raise SystemExit(3)")) as supervisor:
+        supervisor._processes[0].failures = 2_000
+        wait_for(supervisor, lambda state: state.restarts == 2)
+
+
+def test_process_that_cannot_be_started_for_a_while_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.05)
+    start, refusals = subprocess.Popen, iter(range(2))
+
+    def start_later(*arguments: Any, **options: Any) -> subprocess.Popen[bytes]:
+        if next(refusals, None) is not None:
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+        return start(*arguments, **options)
+
+    with running(tmp_path, spec("mortal", SLEEP)) as supervisor:
+        first = wait_for(supervisor, lambda state: state.status == "running")
+        monkeypatch.setattr(subprocess, "Popen", start_later)
+        psutil.Process(first.pid).kill()
+        wait_for(supervisor, lambda state: state.status == "waiting")
+        second = wait_for(supervisor, lambda state: state.status == "running")
+    assert second.restarts == 3
 
 
 def test_stop_leaves_nothing_and_starts_nothing_again(tmp_path: Path) -> None:

@@ -33,6 +33,12 @@ def read(stream: str, unread: dict[str, str] | None = None) -> Reconstruction:
     return result
 
 
+def test_runaway_of_blanks_takes_no_longer_than_any_other_text() -> None:
+    blanks = " " * 90_000
+    values = read(f"Business{blanks}||| 3 ||| no ||| Acme Corp{blanks}, x ||| Acme").values
+    assert values["companies"] == ["Acme Corp"]
+
+
 def test_clean_stream_is_complete_without_notes() -> None:
     result = read(GOOD)
     assert result.status == "complete"

@@ -10,8 +10,11 @@ from hypothesis import given, settings, strategies as st
 
 from ingest.batches import Refused
 from ingest.mail import read_mail
+from ingest.newsletters.blocks import Block
 from ingest.newsletters.html_blocks import FLATTENED_NOTE, read_html_blocks
 from ingest.newsletters.issues import MAX_ITEMS, drop_boilerplate, read_issue
+from ingest.newsletters.items import make_items
+from ingest.newsletters.segments import Segment
 from ingest.text import ReadText
 from schemas.articles import ArticleDraft, Link
 from tests.unit.ingest.golden import NOW, expected, inputs
@@ -59,6 +62,12 @@ def test_no_item_says_how_to_unsubscribe(path: Path) -> None:
             continue
         assert "nsubscribe" not in draft.text
         assert not [link for link in draft.links if "unsub" in link.url or "prefs" in link.url]
+
+
+def test_title_is_borrowed_from_a_text_without_blanks() -> None:
+    (item,) = make_items([Segment([Block("paragraph", "港口的新桥今天开放，" * 30)])])
+    assert item.title.startswith("港口的新桥今天开放，港口")
+    assert item.title.endswith("…")
 
 
 def test_letters_and_essays_stay_whole() -> None:
