@@ -26,7 +26,7 @@ NEEDS_ATTENTION = 3
 app = typer.Typer(no_args_is_help=True, help="Sources: what is polled, and how it does.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-Which = Annotated[list[str], typer.Argument(metavar="SOURCE…", help="Id, location or name.")]
+Which = Annotated[list[str], typer.Argument(metavar="SOURCE", help="Id, location or name.")]
 
 
 @app.command("list")
@@ -40,10 +40,9 @@ def list_all(
 
     Exit code 3 when a source fails or is silent for too long.
     """
-    from rich.console import Console
-
     from newsmill.source_health import judge
     from newsmill.sources_view import draw_sources, to_json
+    from newsmill.tables import open_console
     from store import source_health
 
     with _workplace() as place:
@@ -55,7 +54,7 @@ def list_all(
     if as_json:
         typer.echo(json.dumps(to_json(judged, traffic), indent=2))
     elif judged:
-        Console().print(draw_sources(judged, traffic, now))
+        open_console().print(draw_sources(judged, traffic, now))
     else:
         typer.echo("no sources: newsmill sources add https://…")
     if any(judgement.is_alert for _, judgement in judged):
@@ -65,7 +64,7 @@ def list_all(
 @app.command()
 def add(
     locations: Annotated[
-        list[str], typer.Argument(metavar="URL…", help="A feed, or a page that names one.")
+        list[str], typer.Argument(metavar="URL", help="A feed, or a page that names one.")
     ],
     name: Annotated[str | None, typer.Option(help="What to call it.")] = None,
     folder: Annotated[str | None, typer.Option(help="Where to file it: News/World.")] = None,
@@ -125,7 +124,7 @@ def resume(which: Which) -> None:
 
 @app.command()
 def test(
-    url: Annotated[str, typer.Argument(help="A feed, or a page that names one.")],
+    url: Annotated[str, typer.Argument(metavar="URL", help="A feed, or a page that names one.")],
 ) -> None:
     """Fetch a feed once and say what it holds. Nothing is stored."""
     from newsmill.sources_view import describe_probe
@@ -137,7 +136,9 @@ def test(
 
 @app.command("import")
 def import_list(
-    file: Annotated[Path, typer.Argument(help="An OPML file, as feed readers export it.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="An OPML file, as feed readers export it.")
+    ],
 ) -> None:
     """Add all feeds of an OPML list, in its folders. None is fetched first."""
     from ingest.opml import read_opml
@@ -166,7 +167,9 @@ def import_list(
 
 @app.command()
 def export(
-    file: Annotated[Path | None, typer.Argument(help="Without it: standard output.")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="Without it: standard output.")
+    ] = None,
 ) -> None:
     """Write all feeds, with their folders, as an OPML list."""
     from ingest.opml import OpmlFeed, write_opml

@@ -169,17 +169,16 @@ def _list_trials(contest: Contest) -> Iterator[Trial]:
 
 
 def _print(tuned: Tuned) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from newsmill.tables import make_table, open_console
 
-    table = Table("factor", "tried", "time", "rounds", "", box=None, pad_edge=False)
+    table = make_table("factor", "tried", "time", "rounds", "", right={"time", "rounds"})
     for trial in tuned.trials:
         time = "refused" if trial.ratio is None else f"{trial.ratio:.0%}"
         table.add_row(
             *(trial.factor, trial.value, time, str(trial.rounds)),
             "[green]taken[/green]" if trial.is_taken else "",
         )
-    console = Console()
+    console = open_console()
     console.print(table)
     if tuned.untried:
         names = ", ".join(tuned.untried)
