@@ -24,7 +24,7 @@ def command(  # noqa: PLR0913, PLR0917  # Every option is an argument.
     sources: Annotated[
         list[str],
         typer.Argument(
-            metavar="SOURCE…",
+            metavar="SOURCE",
             help="A feed's URL, a file or folder, imaps://user@host/INBOX, gmail://user@gmail.com",
         ),
     ],
