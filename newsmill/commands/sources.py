@@ -85,9 +85,12 @@ def add(
         raise ConfigError("--name names one source: add the others by themselves")
     settings = load_settings()
     specs = [recognise_source(typed) for typed in locations]
-    if any(spec.kind == "feed" and not spec.is_remote for spec in specs):
-        raise ConfigError("files are read once, when they are named: newsmill ingest FILE")
     for spec in specs:
+        if not spec.is_remote:
+            raise ConfigError(
+                f"{spec.location}: files are read once, when they are named: newsmill ingest "
+                f"{spec.location}"
+            )
         if spec.kind in MAIL_KINDS:
             raise ConfigError(f"a mail account needs a login: newsmill ingest '{spec.location}'")
     if not unchecked:
@@ -142,7 +145,6 @@ def import_list(
 ) -> None:
     """Add all feeds of an OPML list, in its folders. None is fetched first."""
     from ingest.opml import read_opml
-    from ingest.sources import recognise_source
     from schemas.errors import ConfigError
 
     try:
@@ -155,7 +157,7 @@ def import_list(
     with _workplace() as place:
         for feed in feeds:
             try:
-                spec = recognise_source(feed.url)
+                spec = _recognise_feed(feed.url)
             except ConfigError as error:
                 typer.echo(f"left out: {error}", err=True)
                 continue
@@ -194,11 +196,19 @@ def export(
     typer.echo(f"{len(feeds)} feeds written to {file}")
 
 
+def _recognise_feed(url: str) -> SourceSpec:
+    """Recognise an address from a list of feeds: nothing but a feed on a server will do."""
+    from ingest.sources import recognise_source
+    from schemas.errors import ConfigError
+
+    if not url.lower().startswith(("http://", "https://", "feed://")):
+        raise ConfigError(f"{url}: not the http(s) address of a feed")
+    return recognise_source(url)
+
+
 def _check(spec: SourceSpec, settings: Settings) -> SourceSpec:
     from ingest.sources import SourceSpec
 
-    if not (spec.kind == "feed" and spec.is_remote):
-        return spec
     return SourceSpec("feed", _probe(spec.location, settings).url)
 
 
