@@ -105,6 +105,7 @@ def test_damaged_gzip_gives_what_can_be_read(tmp_path: Path, articles: Path) -> 
     ("arguments", "message"),
     [
         (["missing.jsonl", "--lens", "editorial"], "missing.jsonl: there is no such file"),
+        (["newsmill/demo/sample/newsletters.mbox", "--lens", "editorial"], "newsmill ingest"),
         (["{articles}", "--lens", "sports"], "no lens 'sports': there are ai_industry, "),
         (["{articles}", "--lens", "editorial", "--model", "huge"], "no build 'huge'"),
     ],
