@@ -52,11 +52,16 @@ def command(
     ):
         requests = _list_requests(source, lenses, limit, answers.done, counts)
         total = _count_lines(source, limit) * len(lenses)
-        for request, completion in _show_progress(
-            analyst.analyse(requests), total, counts, len(lenses)
-        ):
-            answers.add(_describe(request, completion))
-            counts.answered += 1
+        shown = _show_progress(analyst.analyse(requests), total, counts, len(lenses))
+        try:
+            for request, completion in shown:
+                answers.add(_describe(request, completion))
+                counts.answered += 1
+        except KeyboardInterrupt:
+            there = len(answers.done) + counts.answered
+            told = f"interrupted: {output} holds {there} answers; the same command goes on"
+            typer.echo(told, err=True)
+            raise
     _tell(counts, output)
 
 
