@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 from collections.abc import Collection
 
-from rich.console import Console
+import typer
+from rich.console import Console, RenderableType
 from rich.table import Table
 
 UNBOUNDED = 10_000
@@ -30,9 +31,14 @@ def shorten(text: str, chars: int) -> str:
     return text if len(text) <= chars else f"{text[:chars]}…"
 
 
-def open_console() -> Console:
-    """Open standard output; COLUMNS in the environment sets its width, as on a terminal."""
+def show(*parts: RenderableType) -> None:
+    """Print on standard output; COLUMNS in the environment sets its width, as on a terminal."""
     console = Console()
     if console.is_terminal or os.environ.get("COLUMNS"):
-        return console
-    return Console(width=UNBOUNDED)
+        console.print(*parts, sep="\n")
+        return
+    console.width = UNBOUNDED
+    with console.capture() as capture:
+        console.print(*parts, sep="\n")
+    for line in capture.get().splitlines():
+        typer.echo(line.rstrip())

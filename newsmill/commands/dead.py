@@ -152,7 +152,7 @@ def _as_dict(letter: DeadLetter) -> dict[str, Any]:
 def _print_table(letters: list[DeadLetter]) -> None:
     from rich.markup import escape
 
-    from newsmill.tables import make_table, open_console
+    from newsmill.tables import make_table, show
 
     if not letters:
         typer.echo("no dead letters")
@@ -161,4 +161,4 @@ def _print_table(letters: list[DeadLetter]) -> None:
     for letter in letters:
         died = f"{letter.failed_at:%Y-%m-%d %H:%M:%S}"
         table.add_row(name_letter(letter), died, str(letter.attempts), escape(letter.error))
-    open_console().print(table)
+    show(table)

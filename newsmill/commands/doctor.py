@@ -42,10 +42,10 @@ def command(
 def _print_table(checks: list[Check]) -> None:
     from rich.text import Text
 
-    from newsmill.tables import make_table, open_console
+    from newsmill.tables import make_table, show
 
     table = make_table("check", "", "found", "to mend it")
     for check in checks:
         status = Text(check.status, style=COLOURS[check.status])
         table.add_row(check.name, status, Text(check.detail), Text(check.mend))
-    open_console().print(table)
+    show(table)

@@ -16,7 +16,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a ta
 @app.command("list")
 def list_lenses(as_json: AsJson = False) -> None:
     """Show each lens with its version, rules and fields."""
-    from newsmill.tables import make_table, open_console
+    from newsmill.tables import make_table, show
     from schemas.lens import load_lenses
     from schemas.settings import load_settings
 
@@ -40,7 +40,7 @@ def list_lenses(as_json: AsJson = False) -> None:
         fields = ", ".join(f"{field.name} ({field.kind})" for field in lens.contract.fields)
         rules = str(len(lens.prefilter.rules))
         table.add_row(lens.name, str(lens.version), lens.contract.version, rules, fields)
-    open_console().print(table)
+    show(table)
 
 
 @app.command()

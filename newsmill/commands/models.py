@@ -30,7 +30,7 @@ def list_models(as_json: AsJson = False) -> None:
     mark.
     """
     from inference.builds import list_faults
-    from newsmill.tables import make_table, open_console
+    from newsmill.tables import make_table, show
     from schemas.settings import load_settings
 
     settings = load_settings()
@@ -44,7 +44,7 @@ def list_models(as_json: AsJson = False) -> None:
     for row in rows:
         mark = "●" if row["in_use"] else ""
         table.add_row(mark, row["name"], f"{row['mb']:,}", row["licence"], row["where"])
-    open_console().print(table)
+    show(table)
 
 
 @app.command()

@@ -42,7 +42,7 @@ def list_all(
     """
     from newsmill.source_health import judge
     from newsmill.sources_view import draw_sources, to_json
-    from newsmill.tables import open_console
+    from newsmill.tables import show
     from store import source_health
 
     with _workplace() as place:
@@ -54,7 +54,7 @@ def list_all(
     if as_json:
         typer.echo(json.dumps(to_json(judged, traffic), indent=2))
     elif judged:
-        open_console().print(draw_sources(judged, traffic, now))
+        show(draw_sources(judged, traffic, now))
     else:
         typer.echo("no sources: newsmill sources add https://…")
     if any(judgement.is_alert for _, judgement in judged):

@@ -28,7 +28,7 @@ def command(
     """
     from newsmill.report import find_concerns, to_json
     from newsmill.report_view import view_report
-    from newsmill.tables import open_console
+    from newsmill.tables import show
     from newsmill.workplace import open_workplace
     from schemas.settings import load_settings
 
@@ -40,7 +40,7 @@ def command(
     if as_json:
         typer.echo(json.dumps(to_json(report), indent=2))
     else:
-        open_console().print(view_report(report))
+        show(view_report(report))
     if find_concerns(report):
         raise typer.Exit(NEEDS_ATTENTION)
 

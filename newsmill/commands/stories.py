@@ -54,12 +54,12 @@ def _print(rows: list[Any], to_cells: Any, headings: tuple[str, ...], as_json: b
         return
     from rich.markup import escape
 
-    from newsmill.tables import make_table, open_console
+    from newsmill.tables import make_table, show
 
     table = make_table(*headings, right=NUMBERS)
     for row in rows:
         table.add_row(*map(escape, to_cells(row)))
-    open_console().print(table)
+    show(table)
 
 
 def _plain(value: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from newsmill.tables import make_table, open_console, shorten
+from newsmill.tables import make_table, shorten, show
 
 PATH = "/a/folder/with/a/very/long/name/lenses/ferries/lens.yaml:34"
 
@@ -18,7 +18,7 @@ def _no_colours(monkeypatch: pytest.MonkeyPatch) -> None:
 def draw(capsys: pytest.CaptureFixture[str]) -> list[str]:
     table = make_table("check", "rules", "found", right={"rules"})
     table.add_row("lenses", "7", f"{PATH}: not YAML: " + "so it is said " * 20)
-    open_console().print(table)
+    show(table)
     return capsys.readouterr().out.splitlines()
 
 
@@ -26,6 +26,7 @@ def test_row_without_a_terminal_is_one_line(capsys: pytest.CaptureFixture[str]) 
     heading, row = draw(capsys)
     assert heading.startswith("check   rules  found")
     assert row.startswith(f"lenses      7  {PATH}: not YAML: so it is said")
+    assert row == row.rstrip()
 
 
 def test_word_that_does_not_fit_goes_on_in_the_next_line(
