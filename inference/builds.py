@@ -27,6 +27,7 @@ from inference.hashing import hash_file as hash_file, recall_hash  # noqa: PLC04
 from inference.prompt import PromptStyle
 from schemas.contract import Contract
 from schemas.errors import ConfigError
+from schemas.faults import tell_fault
 from schemas.settings import Settings
 
 MANIFEST_FILE = "build.json"
@@ -176,7 +177,7 @@ def load_build(folder: Path) -> Build:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"]))
-        raise ConfigError(f"{path}: {place or 'not JSON'}: {first['msg']}") from None
+        raise ConfigError(f"{path}: {place or 'not JSON'}: {tell_fault(first)}") from None
     build = Build(folder, manifest)
     check_header(build.model_path)
     return build

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field as Attribute, TypeAdapter, Val
 
 from inference.builds import Manifest
 from schemas.errors import ConfigError
+from schemas.faults import tell_fault
 
 CATALOGUE_FILE = "catalogue.yaml"
 
@@ -72,5 +73,5 @@ def load_catalogue(models_dir: Path) -> dict[str, CatalogueEntry]:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"]))
-        raise ConfigError(f"{path}: entry {place}: {first['msg']}") from None
+        raise ConfigError(f"{path}: entry {place}: {tell_fault(first)}") from None
     return {entry.name: entry for entry in entries}

@@ -42,12 +42,12 @@ class AddressGuard:
         for entry in allowed:
             if network := _read_network(entry):
                 self._networks.append(network)
-            elif _fold(entry) and "/" not in entry:
+            elif _fold(entry) and not set(entry) & set("/:"):
                 self._names.add(_fold(entry))
             else:
                 raise ConfigError(
                     f"NEWSMILL_INGEST__ALLOWED_HOSTS names {entry!r}: write a host's name, an "
-                    "address, or a network such as 10.1.0.0/16"
+                    "address, or a network such as 10.1.0.0/16, without scheme, port or path"
                 )
 
     def find_addresses(self, host: str, port: int, resolve: Resolve | None = None) -> list[str]:

@@ -88,6 +88,8 @@ def _recognise_url(url: str, scheme: str) -> SourceSpec:
         host, _ = parts.hostname, parts.port
     except ValueError as error:
         raise ConfigError(f"{url}: not a valid URL ({error})") from None
+    if host and re.search(r"\s", parts.netloc):
+        raise ConfigError(f"{url}: not a valid URL (its host name has a space)")
     if not host:
         raise ConfigError(f"{url}: the URL has no host name; write it as {scheme}://host/feed.xml")
     kind = _kind_of_name(parts.path)

@@ -7,6 +7,7 @@ that `newsmill --help` answers at once.
 
 from __future__ import annotations
 
+import inspect
 import signal
 import sys
 from importlib import import_module
@@ -33,9 +34,23 @@ app = typer.Typer(
 )
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"newsmill {version('newsmill')}")
+        raise typer.Exit
+
+
 @app.callback()
 def configure(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more on stderr.")] = False,
+    version: Annotated[  # noqa: ARG001  # Its callback has answered by then.
+        bool,
+        typer.Option(
+            "--version", help="Show the version and exit.", callback=_show_version, is_eager=True
+        ),
+    ] = False,
 ) -> None:
     """Set up logging for every command."""
     from newsmill.logging import configure_logging
@@ -49,9 +64,18 @@ def register_commands() -> None:
     for name in COMMANDS:
         module = import_module(f"newsmill.commands.{name}")
         if hasattr(module, "app"):
+            _set_help(module.app)
             app.add_typer(module.app, name=name)
         else:
             app.command(name)(module.command)
+    _set_help(app)
+
+
+def _set_help(group: typer.Typer) -> None:
+    """Take each command's help from its docstring, whose line ends are not the terminal's."""
+    for command in group.registered_commands:
+        paragraphs = (inspect.getdoc(command.callback) or "").split("\n\n")
+        command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 
 def main() -> None:

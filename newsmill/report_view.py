@@ -11,8 +11,12 @@ from rich.table import Table
 
 from newsmill.report import Report, find_concerns
 from newsmill.supervisor import ProcessState
+from newsmill.tables import make_table, shorten
 from schemas.effort import Effort
 from workers.queues import INFERENCE, INGEST, PREFILTER, RECONSTRUCT
+
+ERROR_CHARS = 300
+"""Of an error that are shown; `newsmill dead show` and the logs have all of it."""
 
 COLOURS = {"running": "green", "waiting": "yellow", "stopped": "dim"}
 
@@ -103,8 +107,10 @@ def _view_savings(report: Report) -> str:
 
 
 def _view_errors(report: Report) -> Table:
-    table = Table("last errors", "work", "attempts", "state", box=None, pad_edge=False)
+    table = make_table("last errors", "work", "attempts", "state", right={"attempts"})
     for error in report.errors:
         work = ":".join(filter(None, (error.stage, str(error.subject_id), error.lens)))
-        table.add_row(escape(error.error[:100]), work, str(error.attempts), error.state)
+        table.add_row(
+            escape(shorten(error.error, ERROR_CHARS)), work, str(error.attempts), error.state
+        )
     return table

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import structlog
 
 from inference.builds import Build, resolve_build, verify_build
+from ingest.address_guard import AddressGuard
 from newsmill.supervisor import ProcessState, Supervisor
 from newsmill.workplace import Workplace
 from schemas.errors import TransientError
@@ -31,7 +32,8 @@ class Outfit:
 
 
 def check_outfit(settings: Settings) -> Outfit:
-    """Find what is wrong with model and lenses now, and not in a worker's log."""
+    """Find what is wrong with hosts, lenses and model now, and not in a worker's log."""
+    AddressGuard(settings.ingest.allowed_hosts)
     lenses = load_lenses_in_use(settings)
     build = resolve_build(settings)
     verify_build(build, settings.home)

@@ -1,12 +1,21 @@
-"""A fault in a file that a person wrote, and the line on which it stands."""
+"""A fault in what a person wrote, in a file or a setting: its words, and where it stands."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
+
+DURATION_WANTED = "write a time longer than none, in seconds (90) or as ISO 8601 (PT1M30S)"
+
+WORDS = {
+    "extra_forbidden": "unknown key; check its spelling",
+    "missing": "is missing",
+    "tuple_type": "must be a list",
+}
+"""By the type of pydantic's error, where its own words speak of Python."""
 
 
 class Fault(ValueError):  # noqa: N818  # The word is the one that people are shown.
@@ -23,10 +32,19 @@ def list_faults(error: ValidationError, root: yaml.Node) -> Iterator[tuple[int, 
         cause = detail.get("ctx", {}).get("error")
         path = (*detail["loc"], *(cause.path if isinstance(cause, Fault) else ()))
         line, place = locate(root, path)
-        message = detail["msg"].removeprefix("Value error, ")
-        if detail["type"] == "extra_forbidden":
-            message = "unknown key; check its spelling"
+        message = tell_fault(detail)
         yield line, f"{place}: {message}" if place else message
+
+
+def tell_fault(detail: Mapping[str, Any]) -> str:
+    """Say what pydantic found wrong, in words for someone who does not know Python."""
+    kind, words = detail["type"], str(detail["msg"])
+    if kind.startswith("time_delta") or "timedelta(0)" in words:
+        return DURATION_WANTED
+    if kind in WORDS:
+        return WORDS[kind]
+    message, _, _ = words.removeprefix("Value error, ").partition(", unable to ")
+    return message.replace("Input should be", "must be").replace("String should", "must")
 
 
 def locate(root: yaml.Node, path: tuple[Any, ...]) -> tuple[int, str]:

@@ -7,6 +7,7 @@ From the environment or `.env`: `NEWSMILL_<GROUP>__<NAME>`, for example
 
 from __future__ import annotations
 
+import json
 import os
 from datetime import timedelta
 from pathlib import Path
@@ -25,20 +26,41 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, SettingsConfigDict
 
+from schemas.env_file import check_env_file
 from schemas.errors import ConfigError
+from schemas.faults import tell_fault
 
 ROOT = Path(__file__).resolve().parent.parent
 """The folder of the checkout: lenses and the starter build lie below it."""
 
 PREFIX = "NEWSMILL_"
 
-LIST_WANTED = 'write a JSON list, such as ["editorial"]'
+ENV_FILE = ".env"
 
 
 def _seconds_are_numbers(value: Any) -> Any:
     is_number = isinstance(value, str) and value.strip().replace(".", "", 1).isdigit()
     return float(value) if is_number else value
 
+
+def _read_list(value: Any) -> Any:
+    """Read a JSON list of strings; the error shows what was written as one."""
+    if not isinstance(value, str):
+        return value
+    try:
+        items = json.loads(value)
+    except ValueError:
+        items = None
+    if isinstance(items, list) and all(isinstance(item, str) for item in items):
+        return tuple(items)
+    meant = [part for part in value.replace(",", " ").translate(_NO_BRACKETS).split() if part]
+    raise ValueError(f"write a JSON list, such as {json.dumps(meant or ['one', 'two'])}")
+
+
+_NO_BRACKETS = str.maketrans("[]'\"", "    ")
+
+Texts = Annotated[tuple[str, ...], BeforeValidator(_read_list)]
+"""Written as a JSON list."""
 
 Duration = Annotated[timedelta, BeforeValidator(_seconds_are_numbers), Attribute(gt=timedelta(0))]
 """Longer than nothing; written as a number of seconds, or as ISO 8601 (`PT5M`)."""
@@ -72,7 +94,7 @@ class IngestSettings(Group):
     """Longest time for one fetch as a whole, in seconds."""
     max_body_mb: float = Attribute(default=5.0, gt=0, le=100)
     """Largest body of a feed or page after decompression, in MB (10^6 bytes); more is cut."""
-    allowed_hosts: tuple[str, ...] = ()
+    allowed_hosts: Texts = ()
     """JSON list of hosts, addresses or networks to fetch from although they are private."""
     batch: int = Attribute(default=500, ge=1, le=5000)
     """Articles saved in one transaction."""
@@ -97,7 +119,7 @@ class IngestSettings(Group):
 class MailSettings(Group):
     password: SecretStr | None = None
     """Password of an IMAP account that is being added; kept below the home, and else asked for."""
-    plain_hosts: tuple[str, ...] = ()
+    plain_hosts: Texts = ()
     """JSON list of hosts to which a password may go without TLS; this machine needs no naming."""
     gmail_url: str = "https://gmail.googleapis.com"
     """Where the Gmail API is."""
@@ -204,8 +226,12 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
         env_nested_delimiter="__",
-        env_file=".env",
+        env_file=ENV_FILE,
         env_file_encoding="utf-8",
+        # A line of .env.example that lost only its # asks for the default, not for nothing.
+        env_ignore_empty=True,
+        # Lists are read by `_read_list`, whose words are for people.
+        enable_decoding=False,
         # Docker Compose reads the same file; variables of others in it are none of our business.
         dotenv_filtering="only_existing",
         extra="forbid",
@@ -228,7 +254,7 @@ class Settings(BaseSettings):
     """Existing account that runs the private servers when Newsmill is started as root."""
     lenses_dir: UserPath = ROOT / "lenses"
     """Folder of the lenses."""
-    lenses: tuple[str, ...] | None = None
+    lenses: Annotated[tuple[str, ...] | None, BeforeValidator(_read_list)] = None
     """JSON list of the lenses in use; without it: all."""
     models_dir: UserPath = ROOT / "models"
     """Folder of the builds that come with Newsmill."""
@@ -248,6 +274,7 @@ def load_settings() -> Settings:
     Raises:
         ConfigError: one line per variable that is unknown or has a bad value.
     """
+    check_env_file(Path(ENV_FILE))
     in_file = dict.fromkeys(DotEnvSettingsSource(Settings).env_vars, "")
     unknown = find_unknown_variables({**os.environ, **in_file})
     if unknown:
@@ -288,11 +315,17 @@ def find_unknown_variables(environment: dict[str, str]) -> list[str]:
 
 
 def _describe(error: ValidationError) -> list[str]:
-    lines = []
+    """Give a line for each variable; where several kinds of values would do, it names them all."""
+    told: dict[str, list[str]] = {}
     for detail in error.errors(include_url=False, include_input=False):
-        variable = "__".join(map(str, detail["loc"])).upper()
+        # Deeper steps are places in a list, or the kinds of values that a setting may have.
+        variable = "__".join(map(str, detail["loc"][:2])).upper()
         if not variable.startswith((PREFIX, "DATABASE_URL", "REDIS_URL")):
             variable = PREFIX + variable
-        is_list = detail["type"] == "tuple_type"
-        lines.append(f"{variable}: {LIST_WANTED if is_list else detail['msg']}")
-    return lines
+        told.setdefault(variable, []).append(tell_fault(detail))
+    return [f"{name}: {_join(messages)}" for name, messages in told.items()]
+
+
+def _join(messages: list[str]) -> str:
+    first, *others = dict.fromkeys(messages)
+    return " or ".join([first, *(other.removeprefix("must be ") for other in others)])

@@ -161,10 +161,15 @@ class Mill:
 
 
 def load_lenses_in_use(settings: Settings) -> dict[str, Lens]:
-    """Read the lenses that the settings name, or all; ConfigError for a name without a lens."""
+    """Read the lenses that the settings name, or all; ConfigError for no or unknown names."""
     lenses = load_lenses(settings.lenses_dir)
     if settings.lenses is None:
         return lenses
+    if not settings.lenses:
+        raise ConfigError(
+            "NEWSMILL_LENSES names no lens, so nothing would be read: leave it out for all, or "
+            f"name some of {', '.join(lenses)}"
+        )
     unknown = sorted(set(settings.lenses) - set(lenses))
     if unknown:
         raise ConfigError(

@@ -39,15 +39,12 @@ def command(
     from inference.builds import resolve_build
     from inference.tuned import open_analyst
     from newsmill.answers_file import AnswersFile
-    from schemas.errors import ConfigError
     from schemas.settings import load_settings
 
     settings = load_settings()
     lenses = _choose_lenses(settings.lenses_dir, lens)
     build = resolve_build(settings, model)
-    if not source.is_file():
-        what = "is no file" if source.exists() else "there is no such file"
-        raise ConfigError(f"{source}: {what}")
+    _check_source(source)
     counts = _Counts()
     with (
         open_analyst(build, settings.inference, settings.home) as analyst,
@@ -55,9 +52,16 @@ def command(
     ):
         requests = _list_requests(source, lenses, limit, answers.done, counts)
         total = _count_lines(source, limit) * len(lenses)
-        for request, completion in _show_progress(analyst.analyse(requests), total, counts):
-            answers.add(_describe(request, completion))
-            counts.answered += 1
+        shown = _show_progress(analyst.analyse(requests), total, counts, len(lenses))
+        try:
+            for request, completion in shown:
+                answers.add(_describe(request, completion))
+                counts.answered += 1
+        except KeyboardInterrupt:
+            there = len(answers.done) + counts.answered
+            told = f"interrupted: {output} holds {there} answers; the same command goes on"
+            typer.echo(told, err=True)
+            raise
     _tell(counts, output)
 
 
@@ -70,12 +74,35 @@ class _Counts:
     doubled: list[str] = field(default_factory=list)
     """Ids of lines that were left out because an earlier line has the same id."""
 
+    def settled(self, lenses: int) -> int:
+        """Say how many answers are there or will never be, of as many to each line as lenses."""
+        left_out = len(self.refused) + len(self.doubled)
+        return self.answered + self.known + left_out * lenses
+
 
 @dataclass(frozen=True, eq=False)
 class _Entry:
     """The key of a request: the article itself, which its answer is checked against."""
 
     draft: ArticleDraft
+
+
+def _check_source(source: Path) -> None:
+    from ingest.sources import recognise_source
+    from schemas.errors import ConfigError
+
+    if not source.is_file():
+        what = "is no file" if source.exists() else "there is no such file"
+        raise ConfigError(f"{source}: {what}")
+    try:
+        kind = recognise_source(str(source)).kind
+    except ConfigError:  # A name that tells nothing; its lines will.
+        return
+    if kind != "jsonl":
+        raise ConfigError(
+            f"{source}: only JSONL is read here, one article a line; a mill reads this file: "
+            f"newsmill ingest {source}"
+        )
 
 
 def _choose_lenses(folder: Path, names: Sequence[str]) -> list[Lens]:
@@ -143,7 +170,7 @@ def _count_lines(source: Path, limit: int | None) -> int:
 
 
 def _show_progress(
-    answers: Iterator[tuple[Request, Completion]], total: int, counts: _Counts
+    answers: Iterator[tuple[Request, Completion]], total: int, counts: _Counts, lenses: int
 ) -> Iterator[tuple[Request, Completion]]:
     """Pass answers on, and show on stderr how many there are and how fast they come."""
     from rich.console import Console
@@ -165,7 +192,10 @@ def _show_progress(
             yield answer
             elapsed = progress.tasks[0].elapsed or 1.0
             rate = f"{counts.answered / elapsed:.1f}/s"
-            progress.update(task, completed=counts.answered + counts.known, rate=rate)
+            progress.update(task, completed=counts.settled(lenses), rate=rate)
+        # Lines that were refused or answered already may come last; empty ones are none.
+        settled = counts.settled(lenses)
+        progress.update(task, completed=settled, total=settled)
 
 
 def _describe(request: Request, completion: Completion) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,7 +20,7 @@ app = typer.Typer(no_args_is_help=True, help="Dead letters: work that was given 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Stage = Annotated[str | None, typer.Option(help="Only of this stage.")]
 Letters = Annotated[
-    list[str] | None, typer.Argument(metavar="[LETTER]…", help="As `list` names them.")
+    list[str] | None, typer.Argument(metavar="LETTER", help="As `list` names them.")
 ]
 All = Annotated[bool, typer.Option("--all", help="All of them, or all of --stage.")]
 
@@ -45,7 +45,9 @@ def list_letters(
 
 
 @app.command()
-def show(letter: Annotated[str, typer.Argument(help="As `list` names it.")]) -> None:
+def show(
+    letter: Annotated[str, typer.Argument(metavar="LETTER", help="As `list` names it.")],
+) -> None:
     """Show one dead letter with its traceback."""
     from schemas.errors import ConfigError
     from store import dead
@@ -65,8 +67,7 @@ def resend(letters: Letters = None, stage: Stage = None, everything: All = False
     """Give dead letters their attempts back; a running mill takes them at its next tick."""
     from store import dead
 
-    with _session() as session:
-        number = sum(dead.resend(session, **which) for which in _choose(letters, stage, everything))
+    number = _change(dead.resend, letters, _choose(letters, stage, everything))
     typer.echo(f"{number} waiting again")
 
 
@@ -75,11 +76,24 @@ def discard(letters: Letters = None, stage: Stage = None, everything: All = Fals
     """Delete dead letters for good; the articles they were about stay."""
     from store import dead
 
-    with _session() as session:
-        number = sum(
-            dead.discard(session, **which) for which in _choose(letters, stage, everything)
-        )
+    number = _change(dead.discard, letters, _choose(letters, stage, everything))
     typer.echo(f"{number} discarded")
+
+
+def _change(
+    change: Callable[..., int], letters: list[str] | None, chosen: list[dict[str, Any]]
+) -> int:
+    """Change dead letters, all that are named or none; returns how many."""
+    from schemas.errors import ConfigError
+
+    with _session() as session:
+        numbers = [change(session, **which) for which in chosen]
+        if letters and 0 in numbers:
+            raise ConfigError(
+                f"there is no dead letter {letters[numbers.index(0)]}, so nothing was changed; "
+                "see newsmill dead list"
+            )
+    return sum(numbers)
 
 
 def name_letter(letter: DeadLetter) -> str:
@@ -136,15 +150,15 @@ def _as_dict(letter: DeadLetter) -> dict[str, Any]:
 
 
 def _print_table(letters: list[DeadLetter]) -> None:
-    from rich.console import Console
     from rich.markup import escape
-    from rich.table import Table
+
+    from newsmill.tables import make_table, show
 
     if not letters:
         typer.echo("no dead letters")
         return
-    table = Table("letter", "died", "attempts", "error")
+    table = make_table("letter", "died", "attempts", "error", right={"attempts"})
     for letter in letters:
         died = f"{letter.failed_at:%Y-%m-%d %H:%M:%S}"
         table.add_row(name_letter(letter), died, str(letter.attempts), escape(letter.error))
-    Console().print(table)
+    show(table)

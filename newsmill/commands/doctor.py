@@ -40,15 +40,12 @@ def command(
 
 
 def _print_table(checks: list[Check]) -> None:
-    from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table("check", "", "found")
-    if any(check.mend for check in checks):
-        table.add_column("to mend it")
+    from newsmill.tables import make_table, show
+
+    table = make_table("check", "", "found", "to mend it")
     for check in checks:
         status = Text(check.status, style=COLOURS[check.status])
-        cells = [Text(check.detail), Text(check.mend)][: len(table.columns) - 2]
-        table.add_row(check.name, status, *cells)
-    Console().print(table)
+        table.add_row(check.name, status, Text(check.detail), Text(check.mend))
+    show(table)

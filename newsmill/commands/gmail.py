@@ -69,7 +69,9 @@ def login(
 
 @app.command()
 def labels(
-    address: Annotated[str, typer.Argument(help="The account, as you logged in to it.")],
+    address: Annotated[
+        str, typer.Argument(metavar="ADDRESS", help="The account, as you logged in to it.")
+    ],
 ) -> None:
     """List the labels of an account, as gmail://…?label=… takes them."""
     from datetime import UTC, datetime

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from schemas.settings import Settings
     from workers.mill import NoteRefused
 
+NEEDS_ATTENTION = 3
+
 ASKED_FOR = 5
 """Priority of what a person waits for; what a tick enqueues has 0."""
 
@@ -24,7 +26,7 @@ def command(  # noqa: PLR0913, PLR0917  # Every option is an argument.
     sources: Annotated[
         list[str],
         typer.Argument(
-            metavar="SOURCE…",
+            metavar="SOURCE",
             help="A feed's URL, a file or folder, imaps://user@host/INBOX, gmail://user@gmail.com",
         ),
     ],
@@ -58,7 +60,7 @@ def command(  # noqa: PLR0913, PLR0917  # Every option is an argument.
     A corpus is JSONL, CSV or Parquet. A URL is polled again and again while `newsmill up` runs; a
     file is read when it is named here. Reading that was interrupted goes on where it stopped when
     the file is named again. The password of an IMAP account is asked for once and kept below the
-    home.
+    home. Exit code with --now: 3 when items were refused, 1 when a source could not be read.
     """
     from ingest.sources import recognise_source
     from newsmill.ingest_report import RefusedItems, show_progress
@@ -88,6 +90,8 @@ def command(  # noqa: PLR0913, PLR0917  # Every option is an argument.
     items.tell(specs, source_ids)
     if any(row.get("error") for row in rows):
         raise typer.Exit(1)
+    if any(row.get("refused") for row in rows):
+        raise typer.Exit(NEEDS_ATTENTION)
 
 
 def _log_in(
@@ -190,7 +194,8 @@ def _tell(rows: list[dict[str, Any]], as_json: bool, *, polled: bool, running: b
             numbers = f"{row['new']} new, {row['known']} known, {row['refused']} refused"
             typer.echo(f"{line}: {numbers}")
     if polled:
-        typer.echo("start newsmill up to have them screened and read")
+        if any(row["new"] for row in rows):
+            typer.echo("start newsmill up to have them screened and read")
     elif running:
         typer.echo("the running mill polls them now; newsmill status shows how far it is")
     else:

@@ -16,9 +16,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a ta
 @app.command("list")
 def list_lenses(as_json: AsJson = False) -> None:
     """Show each lens with its version, rules and fields."""
-    from rich.console import Console
-    from rich.table import Table
-
+    from newsmill.tables import make_table, show
     from schemas.lens import load_lenses
     from schemas.settings import load_settings
 
@@ -36,19 +34,22 @@ def list_lenses(as_json: AsJson = False) -> None:
         ]
         typer.echo(json.dumps(rows, indent=2))
         return
-    table = Table("lens", "version", "contract", "rules", "fields", show_lines=True)
+    numbers = ("version", "rules")
+    table = make_table("lens", "version", "contract", "rules", "fields", right=numbers)
     for lens in lenses:
         fields = ", ".join(f"{field.name} ({field.kind})" for field in lens.contract.fields)
         rules = str(len(lens.prefilter.rules))
         table.add_row(lens.name, str(lens.version), lens.contract.version, rules, fields)
-    Console().print(table)
+    show(table)
 
 
 @app.command()
 def check(
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(help="Lens folders or files; without any, all lenses in use."),
+        typer.Argument(
+            metavar="PATH", help="Lens folders or files; without any, all lenses in use."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -29,10 +29,8 @@ def list_models(as_json: AsJson = False) -> None:
     Which build is live stands in the database; while that is not up, the settings' build has the
     mark.
     """
-    from rich.console import Console
-    from rich.table import Table
-
     from inference.builds import list_faults
+    from newsmill.tables import make_table, show
     from schemas.settings import load_settings
 
     settings = load_settings()
@@ -42,15 +40,19 @@ def list_models(as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
         return
-    table = Table("", "model", "MB", "licence", "where")
+    table = make_table("", "model", "MB", "licence", "where", right={"MB"})
     for row in rows:
         mark = "●" if row["in_use"] else ""
         table.add_row(mark, row["name"], f"{row['mb']:,}", row["licence"], row["where"])
-    Console().print(table)
+    show(table)
 
 
 @app.command()
-def pull(name: Annotated[str, typer.Argument(help="As `newsmill models list` shows it.")]) -> None:
+def pull(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="As `newsmill models list` shows it.")
+    ],
+) -> None:
     """Fetch a model from the hub (or HF_ENDPOINT); goes on where it broke off."""
     from datetime import UTC, datetime
 
@@ -76,7 +78,9 @@ def pull(name: Annotated[str, typer.Argument(help="As `newsmill models list` sho
 
 @app.command()
 def use(
-    name: Annotated[str, typer.Argument(help="As `newsmill models list` shows it.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="As `newsmill models list` shows it.")
+    ],
     reason: Annotated[str | None, typer.Option(help="Why; kept with it.")] = None,
 ) -> None:
     """Make a build live: checked here first, then every inference worker changes to it.
@@ -115,7 +119,8 @@ def back() -> None:
 @app.command()
 def verify(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Names; without any, every build here.")
+        list[str] | None,
+        typer.Argument(metavar="NAME", help="Names; without any, every build here."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

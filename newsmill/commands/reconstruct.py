@@ -56,7 +56,9 @@ def _rebuild_lens(database: Database, lens: Lens, lenses: Mapping[str, Lens]) ->
         completion_ids = completions.list_latest(session, lens.name)
     counts: dict[str, int] = {}
     starts = range(0, len(completion_ids), PORTION)
-    for start in track(starts, lens.name, console=Console(stderr=True)):
+    console = Console(stderr=True)
+    # Without a terminal, the counts at the end say the same.
+    for start in track(starts, lens.name, console=console, disable=not console.is_terminal):
         rebuilt = rebuild_stored(database, completion_ids[start : start + PORTION], lenses)
         with database.begin() as session:
             analyses.save(session, rebuilt)

@@ -25,7 +25,9 @@ FOLDER = "recordings"
 def command(
     directory: Annotated[
         Path | None,
-        typer.Argument(help="Where to record; without it, a new folder in <home>/recordings."),
+        typer.Argument(
+            metavar="FOLDER", help="Where to record; without it, a new one in <home>/recordings."
+        ),
     ] = None,
     hours: Annotated[float, typer.Option(min=0.01, help="How long; then it ends by itself.")] = (
         DAY_H
@@ -137,6 +139,10 @@ def _to_dict(state: RecordingState | None) -> dict[str, Any] | None:
     if state is None:
         return None
     on = state.is_on(datetime.now(UTC))
-    told = {name: str(value) for name, value in asdict(state).items() if value is not None}
+    told = {
+        name: value.isoformat() if isinstance(value, datetime) else str(value)
+        for name, value in asdict(state).items()
+        if value is not None
+    }
     numbers = {name: value for name, value in asdict(state).items() if isinstance(value, int)}
     return {"on": on, **told, **numbers}

@@ -20,7 +20,9 @@ MAX = "max"
 
 
 def command(
-    directory: Annotated[Path, typer.Argument(help="A recording, made by newsmill record.")],
+    directory: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="A recording, made by newsmill record.")
+    ],
     speed: Annotated[
         str, typer.Option(metavar="N|max", help="Times as fast as it was, such as 60.")
     ] = MAX,

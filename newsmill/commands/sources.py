@@ -26,7 +26,7 @@ NEEDS_ATTENTION = 3
 app = typer.Typer(no_args_is_help=True, help="Sources: what is polled, and how it does.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-Which = Annotated[list[str], typer.Argument(metavar="SOURCE…", help="Id, location or name.")]
+Which = Annotated[list[str], typer.Argument(metavar="SOURCE", help="Id, location or name.")]
 
 
 @app.command("list")
@@ -40,10 +40,9 @@ def list_all(
 
     Exit code 3 when a source fails or is silent for too long.
     """
-    from rich.console import Console
-
     from newsmill.source_health import judge
     from newsmill.sources_view import draw_sources, to_json
+    from newsmill.tables import show
     from store import source_health
 
     with _workplace() as place:
@@ -55,7 +54,7 @@ def list_all(
     if as_json:
         typer.echo(json.dumps(to_json(judged, traffic), indent=2))
     elif judged:
-        Console().print(draw_sources(judged, traffic, now))
+        show(draw_sources(judged, traffic, now))
     else:
         typer.echo("no sources: newsmill sources add https://…")
     if any(judgement.is_alert for _, judgement in judged):
@@ -65,7 +64,7 @@ def list_all(
 @app.command()
 def add(
     locations: Annotated[
-        list[str], typer.Argument(metavar="URL…", help="A feed, or a page that names one.")
+        list[str], typer.Argument(metavar="URL", help="A feed, or a page that names one.")
     ],
     name: Annotated[str | None, typer.Option(help="What to call it.")] = None,
     folder: Annotated[str | None, typer.Option(help="Where to file it: News/World.")] = None,
@@ -86,9 +85,12 @@ def add(
         raise ConfigError("--name names one source: add the others by themselves")
     settings = load_settings()
     specs = [recognise_source(typed) for typed in locations]
-    if any(spec.kind == "feed" and not spec.is_remote for spec in specs):
-        raise ConfigError("files are read once, when they are named: newsmill ingest FILE")
     for spec in specs:
+        if not spec.is_remote:
+            raise ConfigError(
+                f"{spec.location}: files are read once, when they are named: newsmill ingest "
+                f"{spec.location}"
+            )
         if spec.kind in MAIL_KINDS:
             raise ConfigError(f"a mail account needs a login: newsmill ingest '{spec.location}'")
     if not unchecked:
@@ -125,7 +127,7 @@ def resume(which: Which) -> None:
 
 @app.command()
 def test(
-    url: Annotated[str, typer.Argument(help="A feed, or a page that names one.")],
+    url: Annotated[str, typer.Argument(metavar="URL", help="A feed, or a page that names one.")],
 ) -> None:
     """Fetch a feed once and say what it holds. Nothing is stored."""
     from newsmill.sources_view import describe_probe
@@ -137,11 +139,12 @@ def test(
 
 @app.command("import")
 def import_list(
-    file: Annotated[Path, typer.Argument(help="An OPML file, as feed readers export it.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="An OPML file, as feed readers export it.")
+    ],
 ) -> None:
     """Add all feeds of an OPML list, in its folders. None is fetched first."""
     from ingest.opml import read_opml
-    from ingest.sources import recognise_source
     from schemas.errors import ConfigError
 
     try:
@@ -154,7 +157,7 @@ def import_list(
     with _workplace() as place:
         for feed in feeds:
             try:
-                spec = recognise_source(feed.url)
+                spec = _recognise_feed(feed.url)
             except ConfigError as error:
                 typer.echo(f"left out: {error}", err=True)
                 continue
@@ -166,7 +169,9 @@ def import_list(
 
 @app.command()
 def export(
-    file: Annotated[Path | None, typer.Argument(help="Without it: standard output.")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="Without it: standard output.")
+    ] = None,
 ) -> None:
     """Write all feeds, with their folders, as an OPML list."""
     from ingest.opml import OpmlFeed, write_opml
@@ -191,11 +196,19 @@ def export(
     typer.echo(f"{len(feeds)} feeds written to {file}")
 
 
+def _recognise_feed(url: str) -> SourceSpec:
+    """Recognise an address from a list of feeds: nothing but a feed on a server will do."""
+    from ingest.sources import recognise_source
+    from schemas.errors import ConfigError
+
+    if not url.lower().startswith(("http://", "https://", "feed://")):
+        raise ConfigError(f"{url}: not the http(s) address of a feed")
+    return recognise_source(url)
+
+
 def _check(spec: SourceSpec, settings: Settings) -> SourceSpec:
     from ingest.sources import SourceSpec
 
-    if not (spec.kind == "feed" and spec.is_remote):
-        return spec
     return SourceSpec("feed", _probe(spec.location, settings).url)
 
 

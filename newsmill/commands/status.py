@@ -26,10 +26,9 @@ def command(
 
     Exit code 3 when something needs attention, such as dead letters or a silent worker.
     """
-    from rich.console import Console
-
     from newsmill.report import find_concerns, to_json
     from newsmill.report_view import view_report
+    from newsmill.tables import show
     from newsmill.workplace import open_workplace
     from schemas.settings import load_settings
 
@@ -41,7 +40,7 @@ def command(
     if as_json:
         typer.echo(json.dumps(to_json(report), indent=2))
     else:
-        Console().print(view_report(report))
+        show(view_report(report))
     if find_concerns(report):
         raise typer.Exit(NEEDS_ATTENTION)
 

@@ -12,15 +12,20 @@ import typer
 if TYPE_CHECKING:
     from store.stories import ShownStory, StoryArticle
 
+NUMBERS = frozenset({"story", "articles", "sources", "article", "alike"})
+"""Columns that stand to the right."""
+
+TITLE_CHARS = 200
+
 
 def command(
     story_id: Annotated[
-        int | None, typer.Argument(metavar="[ID]", help="Show who tells this story.")
+        int | None, typer.Argument(metavar="STORY", help="Show who tells this story.")
     ] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many, the latest first.")] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """List the stories that grew last or, with an ID, who tells one: the first had it first."""
+    """List the stories that grew last or, of one STORY, who tells one: the first had it first."""
     from newsmill.workplace import open_workplace
     from schemas.errors import ConfigError
     from schemas.settings import load_settings
@@ -42,31 +47,40 @@ def command(
 
 def _print(rows: list[Any], to_cells: Any, headings: tuple[str, ...], as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps([asdict(row) for row in rows], indent=2, default=str))
+        typer.echo(json.dumps([asdict(row) for row in rows], indent=2, default=_plain))
         return
     if not rows:
         typer.echo("no two articles tell the same news so far")
         return
-    from rich.console import Console
     from rich.markup import escape
-    from rich.table import Table
 
-    table = Table(*headings, box=None, pad_edge=False)
+    from newsmill.tables import make_table, show
+
+    table = make_table(*headings, right=NUMBERS)
     for row in rows:
         table.add_row(*map(escape, to_cells(row)))
-    Console().print(table)
+    show(table)
+
+
+def _plain(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def _row_of_story(story: ShownStory) -> tuple[str, ...]:
+    from newsmill.tables import shorten
+
     numbers = (story.story_id, story.articles, story.sources)
-    title = (story.title or "")[:80]
+    title = shorten(story.title or "", TITLE_CHARS)
     return *map(str, numbers), _moment(story.told_at), title, story.source or ""
 
 
 def _row_of_article(article: StoryArticle) -> tuple[str, ...]:
+    from newsmill.tables import shorten
+
     alike = "" if article.similarity is None else f"{article.similarity:.2f}"
     told = _moment(article.told_at)
-    return str(article.article_id), told, alike, article.title[:80], article.source
+    title = shorten(article.title, TITLE_CHARS)
+    return str(article.article_id), told, alike, title, article.source
 
 
 def _moment(moment: datetime | None) -> str:

@@ -169,33 +169,33 @@ def _list_trials(contest: Contest) -> Iterator[Trial]:
 
 
 def _print(tuned: Tuned) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from rich.text import Text
 
-    table = Table("factor", "tried", "time", "rounds", "", box=None, pad_edge=False)
+    from newsmill.tables import make_table, show
+
+    table = make_table("factor", "tried", "time", "rounds", "", right={"time", "rounds"})
     for trial in tuned.trials:
         time = "refused" if trial.ratio is None else f"{trial.ratio:.0%}"
         table.add_row(
             *(trial.factor, trial.value, time, str(trial.rounds)),
             "[green]taken[/green]" if trial.is_taken else "",
         )
-    console = Console()
-    console.print(table)
+    lines = []
     if tuned.untried:
         names = ", ".join(tuned.untried)
-        console.print(f"[yellow]no time was left for {names}: give it more --seconds[/yellow]")
+        lines.append(Text(f"no time was left for {names}: give it more --seconds", "yellow"))
     if (load := os.getloadavg()[0]) > BUSY_LOAD * tuned.cores:
-        console.print(
-            f"[yellow]other work was going on (load {load:.1f}): better measured again without it"
-            "[/yellow]"
-        )
+        told = f"other work was going on (load {load:.1f}): better measured again without it"
+        lines.append(Text(told, "yellow"))
     choice = ", ".join(f"{name} {_spell(value)}" for name, value in tuned.choice)
-    console.print(f"{tuned.build}: {choice}", highlight=False)
-    console.print(
-        f"about {tuned.article_s:.3f} s an article in a full batch, "
-        f"{tuned.default_article_s:.3f} s by default; on {tuned.cpu}, {tuned.cores} cores",
-        highlight=False,
+    lines.append(Text(f"{tuned.build}: {choice}"))
+    lines.append(
+        Text(
+            f"about {tuned.article_s:.3f} s an article in a full batch, "
+            f"{tuned.default_article_s:.3f} s by default; on {tuned.cpu}, {tuned.cores} cores"
+        )
     )
+    show(table, *lines)
 
 
 def _spell(value: Any) -> str:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
     from newsmill.flower_access import FlowerAccess
+    from newsmill.running import Outfit
     from newsmill.supervisor import ProcessState, Supervisor
     from newsmill.workplace import Workplace
 
@@ -42,6 +43,7 @@ def command() -> None:
         try:
             supervisor.start()
             _greet(console, flower, place)
+            _warn(console, outfit)
             _run(console, supervisor, place)
         except KeyboardInterrupt:
             console.print("stopping: work in hand is finished or given back …")
@@ -69,6 +71,16 @@ def _greet(console: Console, flower: FlowerAccess, place: Workplace) -> None:
     console.print(f"Flower  {flower.url}  (user {flower.user}{where})", soft_wrap=True)
     console.print(f"Logs    {place.settings.home / 'logs'}", soft_wrap=True)
     console.print("Stop with Ctrl-C; add sources with: newsmill ingest SOURCE…")
+
+
+def _warn(console: Console, outfit: Outfit) -> None:
+    from newsmill.doctor.check import Status
+    from newsmill.doctor.models import judge_answers
+
+    check = judge_answers(outfit.build, outfit.lenses.values())
+    if check.status is not Status.OK:
+        line = f"! {check.detail}; {check.mend}"
+        console.print(line, style="yellow", soft_wrap=True, markup=False, highlight=False)
 
 
 def _run(console: Console, supervisor: Supervisor, place: Workplace) -> None:

@@ -26,12 +26,14 @@ from inference.cpu import (
 )
 from inference.shape import memory_needed
 from inference.tuned import choose, find_tuned
+from ingest.address_guard import AddressGuard
 from ingest.credentials import FOLDER as LOGINS, Credentials
 from newsmill.doctor import machine, models, servers
 from newsmill.doctor.check import Check, Status, fail, ok, warn
 from newsmill.mail_logins import list_login_concerns
 from newsmill.services.launcher import Services
 from schemas.errors import ConfigError, NewsmillError
+from schemas.lens import Lens
 from schemas.settings import Settings, load_settings
 from store import builds, migrations
 from store.database import Database
@@ -50,7 +52,7 @@ def examine() -> Iterator[Check]:
     except ConfigError as error:
         yield fail("settings", str(error))
         return
-    yield ok("settings", "every variable is known and valid")
+    yield _guarded("settings", lambda: _look_at_settings(settings))
     yield _guarded("lenses", lambda: _look_at_lenses(settings))
     yield _look_at_home(settings.home)
     yield machine.judge_disk(_free_bytes(settings.home), str(settings.home))
@@ -72,9 +74,21 @@ def _guarded(name: str, look: Callable[[], Check]) -> Check:
         return fail(name, str(error))
 
 
+def _look_at_settings(settings: Settings) -> Check:
+    AddressGuard(settings.ingest.allowed_hosts)
+    return ok("settings", "every variable is known and valid")
+
+
 def _look_at_lenses(settings: Settings) -> Check:
-    lenses = load_lenses_in_use(settings)
-    return ok("lenses", ", ".join(f"{lens.name} v{lens.version}" for lens in lenses.values()))
+    lenses = load_lenses_in_use(settings).values()
+    return ok("lenses", ", ".join(f"{lens.name} v{lens.version}" for lens in lenses))
+
+
+def _find_lenses(settings: Settings) -> list[Lens]:
+    try:
+        return list(load_lenses_in_use(settings).values())
+    except ConfigError:  # That is told elsewhere.
+        return []
 
 
 def _look_at_home(home: Path) -> Check:
@@ -119,6 +133,8 @@ def _look_at_fit(settings: Settings, name: str | None = None) -> Iterator[Check]
         build = resolve_build(settings, name)
     except ConfigError:
         return
+    if lenses := _find_lenses(settings):
+        yield models.judge_answers(build, lenses)
     tuned = find_tuned(settings.home, describe_machine(), build.manifest.sha256)
     choice = choose(build, settings.inference, settings.home)
     yield models.judge_tuning(build.name, tuned, choice)

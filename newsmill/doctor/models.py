@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from inference.builds import Build
 from inference.tuned import Tuned
 from inference.tuning import Choice
 from newsmill.doctor.check import Check, Status, ok, warn
+from schemas.lens import Lens
 from store.builds import Live
 
 
@@ -21,6 +25,19 @@ def judge_tuning(build: str, tuned: Tuned | None, choice: Choice) -> Check:
         mend = "newsmill tune finds what is fastest here, in about a minute"
         return Check("tuning", Status.OK, f"{build} is not tuned for this machine: {shape}", mend)
     return ok("tuning", f"{build}, tuned for this machine on {tuned.at:%Y-%m-%d}: {shape}")
+
+
+def judge_answers(build: Build, lenses: Iterable[Lens]) -> Check:
+    """Say which lenses in use a build cannot answer at all: articles are read for them in vain."""
+    unknown = [lens.name for lens in lenses if not build.known_fields(lens.name, lens.contract)]
+    if not unknown:
+        return ok("answers", f"{build.name} answers every lens in use")
+    detail = f"{build.name} was not trained on {', '.join(unknown)}: all of its fields stay null"
+    mend = (
+        "newsmill models pull gemma-3-1b, which answers any lens; or leave it out with "
+        "NEWSMILL_LENSES"
+    )
+    return warn("answers", detail, mend)
 
 
 def judge_live(live: Live | None, default: str) -> Check:

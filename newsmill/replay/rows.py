@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -78,12 +79,16 @@ def read_rows(path: Path) -> Iterator[Row]:
 
 def spell(row: Row) -> str:
     """Spell a row as JSON in the one way."""
-    return json.dumps(row, ensure_ascii=False, sort_keys=True, default=str)
+    return json.dumps(row, ensure_ascii=False, sort_keys=True)
 
 
 def _make_row(kind: str, found: Row) -> Row:
     key = " ".join(str(found[name]) for name in KEYS[kind])
-    return {"row": kind, "key": key, **found}
+    # Moments as a file has them: rows of a database and of a file are compared.
+    values = {
+        name: str(value) if isinstance(value, datetime) else value for name, value in found.items()
+    }
+    return {"row": kind, "key": key, **values}
 
 
 def _mask_article(found: Row) -> Row:

@@ -184,6 +184,7 @@ def test_source_that_cannot_be_read_fails_and_its_dead_letter_can_be_handled(
     assert "an HTML page" in letter["error"]
     assert "Traceback" in home.run("dead", "show", letter["letter"])
     assert home.run("dead", "resend", letter["letter"]) == "1 waiting again\n"
+    home.run("dead", "resend", letter["letter"], exit_code=2)
     assert home.run("dead", "discard", "--all") == "0 discarded\n"
 
 

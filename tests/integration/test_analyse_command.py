@@ -6,6 +6,7 @@ import gzip
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,27 @@ def test_run_that_was_cut_off_is_gone_on_with(tmp_path: Path, articles: Path) ->
     assert len(read(out)) == 12
 
 
+def test_interrupted_run_says_what_it_holds_and_leaves_whole_lines(tmp_path: Path) -> None:
+    source, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    text = "The ferry line orders two ships. " * 40
+    lines = [{"id": f"n{n}", "title": f"Ferry {n}", "content": text} for n in range(5_000)]
+    source.write_text("\n".join(map(json.dumps, lines)) + "\n")
+    command = [sys.executable, "-m", "newsmill.cli", "analyse", str(source), "--lens", "editorial"]
+    environment = {"NEWSMILL_HOME": str(tmp_path / "home"), "PATH": ""}
+    with subprocess.Popen(
+        [*command, "-o", str(out)], cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True
+    ) as process:
+        give_up = time.monotonic() + 60
+        while not (out.exists() and out.stat().st_size):
+            assert time.monotonic() < give_up, "no answer came"
+            time.sleep(0.05)
+        process.terminate()
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert f"interrupted: {out} holds {len(read(out))} answers; the same command goes on" in told
+    assert "Traceback" not in told
+
+
 def test_line_that_is_no_article_is_named_and_the_others_are_read(
     tmp_path: Path, articles: Path
 ) -> None:
@@ -105,6 +127,7 @@ def test_damaged_gzip_gives_what_can_be_read(tmp_path: Path, articles: Path) -> 
     ("arguments", "message"),
     [
         (["missing.jsonl", "--lens", "editorial"], "missing.jsonl: there is no such file"),
+        (["newsmill/demo/sample/newsletters.mbox", "--lens", "editorial"], "newsmill ingest"),
         (["{articles}", "--lens", "sports"], "no lens 'sports': there are ai_industry, "),
         (["{articles}", "--lens", "editorial", "--model", "huge"], "no build 'huge'"),
     ],

@@ -31,7 +31,7 @@ contract:
 
 SERVER_CHECKS = {"postgres", "migrations", "build", "clock", "redis"}
 
-OWN_CHECKS = {"settings", "lenses", "home", "disk", "model", "tuning", "memory"}
+OWN_CHECKS = {"settings", "lenses", "home", "disk", "model", "answers", "tuning", "memory"}
 
 
 @pytest.fixture
@@ -117,6 +117,27 @@ def test_database_without_tables_needs_attention(
     exit_code, output = consult()
     assert exit_code == 3
     assert "no tables yet" in output
+
+
+def test_build_that_knows_no_field_of_a_lens_needs_attention(servers: None, setup: Path) -> None:
+    file = setup / "models/little/build.json"
+    known = {"other": {"version": "00000000", "fields": ["biased"]}}
+    file.write_text(json.dumps({**json.loads(file.read_text()), "contracts": known}))
+    _, checks = consult_json()
+    assert checks["answers"]["status"] == "warn"
+    assert "little was not trained on small" in checks["answers"]["detail"]
+    assert "NEWSMILL_LENSES" in checks["answers"]["mend"]
+
+
+def test_setting_that_only_a_worker_would_trip_over_is_told(
+    servers: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEWSMILL_INGEST__ALLOWED_HOSTS", '["http://127.0.0.1:80/"]')
+    monkeypatch.setenv("NEWSMILL_LENSES", "[]")
+    exit_code, checks = consult_json()
+    assert exit_code == 1
+    assert "without scheme, port or path" in checks["settings"]["detail"]
+    assert "names no lens" in checks["lenses"]["detail"]
 
 
 def test_damaged_model_is_named_with_its_file(servers: None, setup: Path) -> None:

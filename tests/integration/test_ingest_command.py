@@ -113,7 +113,7 @@ def test_refused_rows_are_told_and_written_with_their_reasons(
     path.write_text(good + "\n" + "{bad\n" * 7)
     with start(environment, path, "--refused", report, "--no-stories") as process:
         told, complaints = process.communicate(timeout=100)
-    assert process.returncode == 0
+    assert process.returncode == 3
     assert "1 new, 0 known, 7 refused" in told
     assert len(complaints.splitlines()) == 6
     assert f"{path}: line 2: not JSON" in complaints

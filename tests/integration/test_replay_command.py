@@ -72,6 +72,19 @@ def make_lenses(folder: Path) -> Path:
     return folder
 
 
+def test_rows_of_the_same_recording_do_not_differ(home: Path, tmp_path: Path) -> None:
+    folder, rows = tmp_path / "recording", tmp_path / "rows.jsonl"
+    dated = {"id": 1, "title": "Ferry late", "published": "2026-11-02", "text": "An hour late."}
+    (tmp_path / "corpus.jsonl").write_text(json.dumps(dated) + "\n")
+    run("record", folder, "--hours", "1")
+    run("ingest", "--now", tmp_path / "corpus.jsonl")
+    run("record", "--stop")
+    run("replay", folder, "--rows", rows)
+    article, *_ = [json.loads(line) for line in rows.read_text().splitlines()]
+    assert article["published_at"] == "2026-11-02 00:00:00+00:00"
+    assert "no row differs" in run("replay", folder, "--against", rows)
+
+
 def test_day_is_recorded_replayed_and_compared_with_other_rules(home: Path, tmp_path: Path) -> None:
     folder, rows = tmp_path / "recording", tmp_path / "rows.jsonl"
     assert "nothing is recorded" in run("record", "--status")

@@ -82,9 +82,12 @@ def test_removed_source_of_articles_is_only_hidden_and_can_come_back(
     assert [row["articles"] for row in list_sources()] == [2]
 
 
-def test_what_is_no_feed_is_not_added(database: Database, web: str) -> None:
+def test_what_is_no_feed_is_not_added(database: Database, web: str, tmp_path: Path) -> None:
     assert "404" in refuse("add", f"{web}/missing")
     assert "names no feed" in refuse("add", f"{web}/page")
+    for name in ("corpus.jsonl", "letters.mbox", "feed.xml"):
+        (tmp_path / name).touch()
+        assert "files are read once" in refuse("add", str(tmp_path / name))
     assert list_sources() == []
     run("add", f"{web}/missing", "--unchecked")
     assert len(list_sources()) == 1
@@ -114,11 +117,12 @@ def test_lists_are_exported_and_imported_with_their_folders(
     feeds = tmp_path / "feeds.opml"
     feeds.write_text(
         "<opml><body><outline text='News'><outline text='A' xmlUrl='https://a.example/f'/></outline>"
-        "<outline text='Odd' xmlUrl='gopher://b.example/'/></body></opml>"
+        "<outline text='Odd' xmlUrl='gopher://b.example/'/>"
+        f"<outline text='Own' xmlUrl='{feeds}'/></body></opml>"
     )
     result = run("import", str(feeds))
-    assert "1 of 2 feeds added, 0 known already" in result.stdout
-    assert "0 of 2 feeds added, 1 known already" in run("import", str(feeds)).stdout
+    assert "1 of 3 feeds added, 0 known already" in result.stdout
+    assert "0 of 3 feeds added, 1 known already" in run("import", str(feeds)).stdout
     written = tmp_path / "again.opml"
     run("export", str(written))
     run("remove", "A")

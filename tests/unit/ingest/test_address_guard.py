@@ -72,7 +72,7 @@ def test_allowing_one_host_allows_no_other() -> None:
         AddressGuard(["feeds.lan"]).find_addresses("other.lan", 80, lambda *_: ["10.1.2.3"])
 
 
-@pytest.mark.parametrize("entry", ["", "10.1.0.0/99", "http://feeds.lan/"])
+@pytest.mark.parametrize("entry", ["", "10.1.0.0/99", "http://feeds.lan/", "feeds.lan:8080"])
 def test_entry_that_is_no_host_is_told(entry: str) -> None:
     with pytest.raises(ConfigError, match="ALLOWED_HOSTS"):
         AddressGuard([entry])

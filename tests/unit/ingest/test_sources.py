@@ -65,6 +65,7 @@ def test_maildir_and_folder_of_mails_are_mailboxes(tmp_path: Path) -> None:
         ("ftp://a.example/x", "cannot read ftp:// sources"),
         ("https://", "no host name"),
         ("https://[::1/x", "not a valid URL"),
+        ("https://paper example/feed", "not a valid URL"),
         ("https://a.example/all.jsonl", "download it"),
         ("/no/such/file.xml", "no such file or folder; give an http"),
         ("nosuch.csv", "no such file or folder; give an http"),

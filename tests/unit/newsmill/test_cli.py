@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from importlib.metadata import version
 from importlib.util import find_spec
 
 import pytest
@@ -12,9 +14,10 @@ from schemas.errors import ConfigError, PermanentError
 HEAVY = ("celery", "sqlalchemy", "llama_cpp", "torch", "trafilatura", "re2", "httpx2", "psycopg")
 
 
-def run_newsmill(*arguments: str) -> subprocess.CompletedProcess[str]:
+def run_newsmill(*arguments: str, columns: int = 100) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "newsmill.cli", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    environment = {**os.environ, "COLUMNS": str(columns)}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
 
 
 def test_every_command_has_its_module() -> None:
@@ -78,3 +81,17 @@ def test_errors_are_told_in_one_line(
         cli.main()
     assert stopped.value.code == exit_code
     assert capsys.readouterr().err == told
+
+
+def test_version_is_told() -> None:
+    done = run_newsmill("--version")
+    assert done.returncode == 0
+    assert done.stdout == f"newsmill {version('newsmill')}\n"
+
+
+def test_help_keeps_no_line_end_of_the_source() -> None:
+    done = run_newsmill("replay", "--help", columns=80)
+    assert (
+        "with the settings and lenses as they are now and the clock of the recording."
+        in done.stdout
+    )

@@ -52,7 +52,7 @@ def test_good_lens_loads(tmp_path: Path) -> None:
 
 FAULTS = [
     ("title: A lens", "titel: A lens", 3, "titel: unknown key"),
-    ("default: drop", "default: maybe", 5, "prefilter.default: Input should be 'keep' or 'drop'"),
+    ("default: drop", "default: maybe", 5, "prefilter.default: must be 'keep' or 'drop'"),
     ("id: politics", "id: shopping", 13, "the rule id 'shopping' stands twice"),
     (r"'\bparliament\b'", r"'\b(parliament'", 13, "does not compile: missing )"),
     (r"'\bparliament\b'", r"'(?=parliament)'", 13, "does not compile"),
@@ -95,11 +95,11 @@ GATE_FAULTS = [
     ("{field: impact, reject: [low]}", 18, "takes reject_below instead"),
     ("\n  field: impact\n  reject_below: 0", 20, "0 must be above 0"),
     ("\n  field: impact\n  reject_below: 11", 20, "11 must be above 0 and at most 10"),
-    ("\n  field: impact\n  reject_below: soon", 20, "should be a valid integer"),
+    ("\n  field: impact\n  reject_below: soon", 20, "must be a valid integer"),
     ("{field: urgency}", 18, "so the gate needs reject: some answers"),
     ("\n  field: urgency\n  reject:\n    - lo", 21, "'lo' is none of low, high"),
     ("{field: urgency, reject: [low, high]}", 18, "the gate rejects every answer"),
-    ("{field: urgency, reject: 7}", 18, "gate.reject: Input should be a valid"),
+    ("{field: urgency, reject: 7}", 18, "gate.reject: must be a list"),
     ("{field: urgency, reject_below: 1}", 18, "takes reject instead"),
     ("{feild: urgency}", 18, "gate.feild: unknown key"),
 ]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from schemas.errors import ConfigError
+from schemas.faults import DURATION_WANTED
 from schemas.settings import (
     Settings,
     default_home,
@@ -133,3 +135,64 @@ def test_list_that_is_none_is_told_with_an_example(
 def test_tilde_is_the_users_home(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NEWSMILL_HOME", "~/mill")
     assert load_settings().home == Path.home() / "mill"
+
+
+@pytest.mark.parametrize(
+    ("variable", "written", "told"),
+    [
+        ("INGEST__ALLOWED_HOSTS", "127.0.0.1", 'write a JSON list, such as ["127.0.0.1"]'),
+        ("INGEST__ALLOWED_HOSTS", "a.lan, b.lan", 'write a JSON list, such as ["a.lan", "b.lan"]'),
+        ("INGEST__ALLOWED_HOSTS", "[1]", 'write a JSON list, such as ["1"]'),
+        ("MAIL__PLAIN_HOSTS", "['mail']", 'write a JSON list, such as ["mail"]'),
+        ("INFERENCE__FLASH_ATTENTION", "maybe", "must be a valid boolean or 'auto'"),
+        ("INFERENCE__SEQUENCES", "1000", "must be less than or equal to 64"),
+        ("INFERENCE__THREADS", "many", "must be a valid integer"),
+        ("QUEUE__LEASE", "0", DURATION_WANTED),
+        ("QUEUE__LEASE", "banana", DURATION_WANTED),
+        ("QUEUE__LEASE", "-5", DURATION_WANTED),
+        ("QUEUE", "banana", "see .env.example"),
+    ],
+)
+def test_bad_value_is_told_in_one_line_without_words_of_python(
+    monkeypatch: pytest.MonkeyPatch, variable: str, written: str, told: str
+) -> None:
+    monkeypatch.setenv(f"NEWSMILL_{variable}", written)
+    with pytest.raises(ConfigError) as caught:
+        load_settings()
+    (line,) = str(caught.value).splitlines()
+    assert f"NEWSMILL_{variable}: " in line
+    assert line.endswith(told) or told in line
+
+
+def test_lists_are_read_as_json(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("NEWSMILL_LENSES", '["editorial", "newsletter"]')
+    (tmp_path / ".env").write_text('NEWSMILL_INGEST__ALLOWED_HOSTS=["10.1.0.0/16"]\n')
+    settings = load_settings()
+    assert settings.lenses == ("editorial", "newsletter")
+    assert settings.ingest.allowed_hosts == ("10.1.0.0/16",)
+
+
+def test_variable_without_a_value_asks_for_the_default(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("NEWSMILL_HOME", "")
+    (tmp_path / ".env").write_text("NEWSMILL_FLOWER__PASSWORD=\nDATABASE_URL=\n")
+    settings = load_settings()
+    assert settings.home == default_home(os.geteuid())
+    assert settings.flower.password is None
+    assert settings.database_url is None
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"NEWSMILL_LOG__LEVEL=debug\n\nnonsense here\n", r"^\.env:3: neither NAME=value nor"),
+        (b"\xff\xfe\x00", r"^\.env: is not UTF-8"),
+    ],
+)
+def test_env_file_that_cannot_be_read_is_told_with_its_line(
+    tmp_path: Path, content: bytes, told: str
+) -> None:
+    (tmp_path / ".env").write_bytes(content)
+    with pytest.raises(ConfigError, match=told):
+        load_settings()
