@@ -58,7 +58,8 @@ years as the training rows. Newsletter rows are the latest issues; NewsMTSC is h
 article, with the official multi-target test, SEntFiN by company, BABE by address. inshorts is
 news of another kind (India, 60 words, much film and cricket) that nothing was trained on.
 No text and no group lies on both sides; the build of the dataset fails if one does. One earlier
-run was scored on these rows before the recipe's mixture and length were settled.
+run was scored on these rows before the recipe's mixture and length were settled, and one from a
+GPU was afterwards, and not taken (docs/experiments.md).
 
 ## Confidence
 
