@@ -33,6 +33,8 @@ SEED_ANSWER_TOKENS = 110
 TEXT_TOKENS = 40
 CLOSED = "closed fields"
 """The editorial lens without its texts: a lens whose answers are all scored."""
+AGAIN = "the same lens"
+"""Once more, under another name."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Run:
     answer: str = "stream"
     """`stream`: 110 tokens written; `fields`: the lens's fields; `one text`: without the last."""
     second: str = ""
-    """A lens that reads each article after the first one: a folder of `lenses`, or `CLOSED`."""
+    """What reads each article after the first lens: a folder of `lenses`, `CLOSED` or `AGAIN`."""
     threads: int = 2
     flash: bool = True
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -135,8 +137,7 @@ def read_as_we_do(run: Run, articles: list[LongArticle]) -> Reading:
     )
     lenses = [choose_lens(run.answer)]
     if run.second:
-        is_closed = run.second == CLOSED
-        lenses.append(choose_lens(CLOSED) if is_closed else load_lens(ROOT / "lenses" / run.second))
+        lenses.append(choose_second(run))
     began = time.perf_counter()
     with Analyst(describe_build(Path(run.folder), run.answer), settings) as analyst:
         load_s = time.perf_counter() - began
@@ -160,6 +161,13 @@ def read_as_we_do(run: Run, articles: list[LongArticle]) -> Reading:
             sum(completion.timings_ms["decode"] for completion in found) / 1000,
             peak_mb(),
         )
+
+
+def choose_second(run: Run) -> Lens:
+    """Give the lens that comes after the first."""
+    if run.second == AGAIN:
+        return choose_lens(run.answer).model_copy(update={"name": "again"})
+    return choose_lens(CLOSED) if run.second == CLOSED else load_lens(ROOT / "lenses" / run.second)
 
 
 def choose_lens(answer: str) -> Lens:

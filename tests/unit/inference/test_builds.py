@@ -116,7 +116,7 @@ def calibrate_tone(**calibration: Any) -> dict[str, Any]:
     [
         ({"method": "temperature", "temperature": 0, "rows": 9}, "greater than or equal to 0.05"),
         ({"method": "temperature", "temperature": float("nan"), "rows": 9}, "finite number"),
-        ({"method": "temperature", "rows": 9}, r"\.temperature: Field required"),
+        ({"method": "temperature", "rows": 9}, r"\.temperature: is missing"),
         ({"method": "isotonic", "points": [[0.5, 0.4], [0.4, 0.6]], "rows": 9}, "must rise"),
         ({"method": "guess"}, "'guess'.*does not match any of the expected tags"),
         ({}, "Unable to extract tag"),
