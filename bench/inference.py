@@ -45,6 +45,7 @@ QUESTION_WEIGHT = 20
 
 SEED, OURS = "the seed's method", "all levers"
 SECOND_LENSES = ("newsletter", "ai_industry", "sustainability_tech")
+LISTING_LENSES = ("newsletter", "ai_industry")
 GOAL_SECOND_LENS = 0.25
 """Of the first one's cost."""
 
@@ -69,8 +70,9 @@ class Entry:
 def list_entries(threads: int) -> list[Entry]:
     """List what is compared: the seed, each lever alone, all together, all but one."""
     one = Run("", threads=threads)
-    # All sequences start together, so one full batch shows what an endless stream would give.
-    ours = replace(one, sequences=16, articles=16, budget=500, answer="fields")
+    # Answers of one lens end together, so one full batch shows what an endless stream would give.
+    ours = replace(one, sequences=16, articles=16, budget=500, answer="fields", question="tag")
+    stream = replace(ours, articles=32, around=16)
     every = Entry(OURS, ours, "fast", trimmed=True)
     one_text = replace(ours, answer="one text")
 
@@ -81,17 +83,24 @@ def list_entries(threads: int) -> list[Entry]:
         # Several, since it reads them whole: one by itself may be short.
         Entry(SEED, _with(replace(one, method="seed", articles=4), SWITCH, " ".join(KERNELS))),
         every,
-        # More articles: slots that stay empty at the end, when nobody waits, weigh less.
         *(
-            but(f"and {lens} as second lens", replace(ours, second=lens, articles=48))
+            but(f"and {lens} as second lens", replace(stream, second=lens))
             for lens in (CLOSED, *SECOND_LENSES)
+        ),
+        *(
+            but(
+                f"and {lens} as second lens, as labelled",
+                replace(stream, second=lens, lists="labels"),
+            )
+            for lens in LISTING_LENSES
         ),
         but("one text of two", one_text, rounds=2),
         but(
             f"one text of two, {AGAIN} as second lens",
-            replace(one_text, second=AGAIN, articles=48),
+            replace(stream, answer="one text", second=AGAIN),
             rounds=2,
         ),
+        but("the question names the fields", replace(ours, question="brief"), rounds=2),
         but("8 sequences", replace(ours, sequences=8, articles=8)),
         but("llama.cpp's own kernels", _with(ours, SWITCH, " ".join(KERNELS)), rounds=2),
         *(but(f"llama.cpp's own {name}", _with(ours, SWITCH, name)) for name in KERNELS),
@@ -105,6 +114,7 @@ def list_entries(threads: int) -> list[Entry]:
         Entry("  + recipe fast", one, "fast", rounds=1),
         Entry("  + vocabulary of 32k", one, trimmed=True, rounds=1),
         Entry("  + 500 tokens read", replace(one, budget=500), rounds=1),
+        Entry("  + the question a name alone", replace(one, question="tag"), rounds=1),
         Entry("  + closed fields scored", replace(one, answer="fields"), rounds=1),
         Entry("  + 4 sequences", replace(one, sequences=4, articles=4), rounds=1),
     ]
@@ -222,6 +232,7 @@ def describe(
         "name": entry.name,
         "rounds": len(entry.readings),
         "second": entry.run.second,
+        "as_labelled": entry.run.lists == "labels",
         "seconds": tell("seconds") / articles,
         "per_5_minutes": tell("per_5_minutes"),
         "ratio": compare(entry, seed),
@@ -241,7 +252,9 @@ def find_first_lens(entry: Entry, entries: Sequence[Entry]) -> Entry:
     """Give the row that reads the same without a second lens, or the row itself."""
 
     def is_same(other: Entry) -> bool:
-        return other.run == replace(entry.run, second="", articles=other.run.articles)
+        return other.run == replace(
+            entry.run, second="", lists="limits", articles=other.run.articles, around=0
+        )
 
     return next(filter(is_same, entries), entry) if entry.run.second else entry
 
@@ -294,7 +307,7 @@ def list_measures(rows: Sequence[dict[str, Any]]) -> list[Measure]:
         Measure("of the roofline", by_name[OURS]["roofline_share"], "share"),
         *(
             Measure(
-                f"cost of {row['second']} as second lens",
+                f"cost of {row['second']} as second lens{', as labelled' * row['as_labelled']}",
                 row["extra"],
                 "of the first",
                 at_most=GOAL_SECOND_LENS,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -17,6 +17,7 @@ from pydantic import (
     Field as Attribute,
     ValidationError,
     field_validator,
+    model_validator,
 )
 
 from inference.calibration import Calibration
@@ -57,8 +58,9 @@ class Manifest(BaseModel):
     created: datetime
     base: str
     """What it was made from: a hub repository, or `scratch`."""
-    prompt: Literal["brief", "full"]
-    """`brief`: the lens and field names, for a build trained on them; `full`: an instruction."""
+    prompt: Literal["tag", "brief", "full"]
+    """`tag`: the lens's name, `brief`: its fields' names as well, both for a build that was trained
+    on them; `full`: an instruction."""
     chat: Literal["starter", "gemma"]
     """Turn markers; `starter` also numbers the sentences."""
     text_mode: Literal["generate", "pointers", "skip"]
@@ -85,6 +87,12 @@ class Manifest(BaseModel):
         if len({gate.lead_tokens for gate in gates.values()}) > 1:
             raise ValueError("the gates of a build need the same lead_tokens; calibrate them anew")
         return gates
+
+    @model_validator(mode="after")
+    def _check_prompt(self) -> Self:
+        if self.prompt == "tag" and self.contracts is None:
+            raise ValueError("prompt 'tag' needs contracts: what a lens's name stands for")
+        return self
 
 
 @dataclass(frozen=True)
@@ -119,6 +127,17 @@ class Build:
         if known is None:
             return ()
         return tuple(name for name in known.fields if name in asked)
+
+    def question_fields(self, lens: str, readable: tuple[str, ...]) -> tuple[str, ...]:
+        """Name the fields to ask for, in this build's order, so that these can be read.
+
+        An instruction can ask for any. A build that has learned one question about the lens is
+        asked that one, with all its fields, also those that the contract no longer has.
+        """
+        learned = (self.manifest.contracts or {}).get(lens)
+        if not readable or learned is None or self.style.prompt == "full":
+            return readable
+        return learned.fields
 
 
 def resolve_build(settings: Settings, name: str | None = None) -> Build:

@@ -38,9 +38,11 @@ class Plan:
     """Which fields of a lens a build is asked for."""
 
     asked: tuple[str, ...]
-    """In the build's order. The question names them all, as it did in training."""
+    """In the build's order: those of the question, as it was in training."""
+    read: tuple[str, ...]
+    """Of those asked, the ones that are read; for any other, `none` is put into its place."""
     postponed: tuple[str, ...]
-    """Of those asked, the ones that this effort does not read."""
+    """Of those that could be read, the ones that this effort does not read."""
     left_out: Mapping[str, str]
     """Name → why."""
     reserve: int
@@ -84,12 +86,13 @@ class Decoder:
                 left_out[field.name] = UNKNOWN
             elif manifest.text_mode == "skip" and isinstance(field.decode_plan(), WriteText):
                 left_out[field.name] = SKIPPED
-        asked = tuple(name for name in known if name not in left_out)
-        postponed = choose_postponed(lens, asked, effort)
+        readable = tuple(name for name in known if name not in left_out)
+        postponed = choose_postponed(lens, readable, effort)
         left_out |= dict.fromkeys(postponed, POSTPONED)
-        read = (lens.contract.field(name) for name in asked if name not in postponed)
-        reserve = sum(self._expect_tokens(field) for field in read)
-        return Plan(asked, postponed, left_out, reserve)
+        read = tuple(name for name in readable if name not in postponed)
+        reserve = sum(self._expect_tokens(lens.contract.field(name)) for name in read)
+        asked = self._build.question_fields(lens.name, readable)
+        return Plan(asked, read, postponed, left_out, reserve)
 
     def decode(
         self,
@@ -115,8 +118,7 @@ class Decoder:
         try:
             yield from self._read_fields(tape, prompt, lens, plan, readings)
         except OutOfRoomError:
-            missing = (name for name in plan.asked if name not in readings)
-            left_out |= {name: NO_ROOM for name in missing if name not in plan.postponed}
+            left_out |= {name: NO_ROOM for name in plan.read if name not in readings}
         return assemble(lens, readings, left_out, len(tape), read, plan.postponed)
 
     def _read_fields(
@@ -127,7 +129,7 @@ class Decoder:
         plan: Plan,
         readings: dict[str, FieldReading],
     ) -> Decoding[None]:
-        asked = cut_postponed_end(plan)
+        asked = cut_unread_end(plan)
         spelling, vocabulary = self._spelling, self._vocabulary
         reader = FieldReader(
             tape,
@@ -140,10 +142,10 @@ class Decoder:
         for number, name in enumerate(asked):
             closing = (spelling.end,) if name == plan.asked[-1] else spelling.delimiter
             place = Place(number == 0, closing[0])
-            if name in plan.postponed:
-                tape.force(spelling.value(EMPTY, is_first=place.is_first))
-            else:
+            if name in plan.read:
                 readings[name] = yield from reader.read(lens.contract.field(name), place)
+            else:
+                tape.force(spelling.value(EMPTY, is_first=place.is_first))
             if number < len(asked) - 1:
                 tape.force(closing)
 
@@ -187,9 +189,9 @@ def choose_postponed(lens: Lens, asked: Sequence[str], effort: Effort) -> tuple[
     return tuple(name for name in asked if name not in (read or set(asked[:1])))
 
 
-def cut_postponed_end(plan: Plan) -> tuple[str, ...]:
+def cut_unread_end(plan: Plan) -> tuple[str, ...]:
     """Give the asked fields up to the last one that is read: nothing has to be written after it."""
-    read = [place for place, name in enumerate(plan.asked) if name not in plan.postponed]
+    read = [place for place, name in enumerate(plan.asked) if name in plan.read]
     return plan.asked[: read[-1] + 1] if read else ()
 
 

@@ -6,6 +6,8 @@ are divided after a sentence: the prompt is the same, in two pieces. Knows nothi
 
     <bos><start_of_turn>user⏎ TITLE ⏎ <s1> SENTENCE <s2> SENTENCE … ⏎      article, shared by lenses
     LENS: FIELD ||| FIELD …<end_of_turn>⏎<start_of_turn>model⏎             question
+
+The question is the shorter the more the build has learned by heart: see `PromptStyle`.
 """
 
 from __future__ import annotations
@@ -38,8 +40,8 @@ one value in eighty was another (5,200 values of 800 answers, Q8_0, flash attent
 class PromptStyle:
     """How a build wants to be asked."""
 
-    prompt: Literal["brief", "full"]
-    """`brief` names the lens and its fields; `full` explains them."""
+    prompt: Literal["tag", "brief", "full"]
+    """`tag` names the lens, `brief` its fields as well; `full` explains them."""
     chat: Literal["starter", "gemma"]
     """`starter` marks the sentences, `gemma` does not."""
 
@@ -177,8 +179,14 @@ def measure_lead(
 
 
 def render_question(lens: Lens, fields: Sequence[str], style: PromptStyle) -> list[Segment]:
-    """Write what is asked: these fields of the lens's contract, in this order."""
-    text = _explain(lens, fields) if style.prompt == "full" else _name(lens, fields)
+    """Write what is asked: these fields of the lens, in this order."""
+    match style.prompt:
+        case "tag":
+            text = lens.name
+        case "brief":
+            text = f"{lens.name}: {DELIMITER.join(fields)}"
+        case "full":
+            text = _explain(lens, fields)
     return [Segment(text + _CLOSE, True)]
 
 
@@ -189,10 +197,6 @@ def encode_segments(segments: Iterable[Segment], encoder: Encoder) -> list[int]:
         encode = encoder.encode if segment.trusted else encoder.encode_untrusted
         tokens += encode(segment.text)
     return tokens
-
-
-def _name(lens: Lens, fields: Sequence[str]) -> str:
-    return f"{lens.name}: {DELIMITER.join(fields)}"
 
 
 def _explain(lens: Lens, fields: Sequence[str]) -> str:

@@ -61,7 +61,8 @@ def calibrate(
     """Find the gate's threshold for one lens, or say why there is none."""
     assert lens.gate is not None
     labelled = [row for row in rows if row.lens == lens.name and lens.gate.field in row.values]
-    asked = build.known_fields(lens.name, lens.contract)
+    known = build.known_fields(lens.name, lens.contract)
+    asked = build.question_fields(lens.name, known)
     if gate_question(build, lens.gate.field, asked) is None:
         reason = f"the build is not asked for {lens.gate.field} first"
         return Finding(len(labelled), (), None, f"no gate: {reason}")

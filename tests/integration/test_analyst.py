@@ -241,6 +241,23 @@ def test_field_that_the_build_does_not_know_is_left_out_and_says_so(
     assert (analysis.values["added"], analysis.notes["added"]) == (None, UNKNOWN)
 
 
+@pytest.mark.parametrize("prompt", ["tag", "brief"])
+def test_field_that_the_contract_lost_is_passed_over_and_the_question_stays(
+    starter_build: Build, lenses: dict[str, Lens], prompt: str
+) -> None:
+    lens, build = lenses["editorial"], with_manifest(starter_build, prompt=prompt)
+    fields = tuple(field for field in lens.contract.fields if field.name != "sentiment")
+    fewer = lens.model_copy(update={"contract": Contract(fields=fields)})
+    with Analyst(build, InferenceSettings(sequences=1)) as analyst:
+        before = analyse_one(analyst, *write_article(2), lens)
+        after = analyse_one(analyst, *write_article(2), fewer)
+    check(after, fewer, *write_article(2))
+    assert after.left_out == ()
+    assert after.prompt_hash == before.prompt_hash
+    assert after.readings["category"] == before.readings["category"]
+    assert set(after.readings) == {field.name for field in fields}
+
+
 GATE_FIELDS = {
     "editorial": "category",
     "newsletter": "sentiment",

@@ -162,6 +162,29 @@ def test_build_is_asked_for_the_fields_that_it_knows_in_its_own_order(tmp_path: 
     assert build.known_fields("other", CONTRACT) == ()
 
 
+@pytest.mark.parametrize("prompt", ["tag", "brief"])
+def test_build_is_asked_the_one_question_that_it_has_learned(tmp_path: Path, prompt: str) -> None:
+    known = {"press": {"version": "0", "fields": ["gone", "tone", "biased"]}}
+    build = load_build(make_build(tmp_path / "old", contracts=known, prompt=prompt))
+    assert build.question_fields("press", ("tone",)) == ("gone", "tone", "biased")
+    assert build.question_fields("press", ()) == ()
+    assert build.question_fields("other", ()) == ()
+
+
+def test_instruction_asks_only_for_what_can_be_read(tmp_path: Path) -> None:
+    known = {"press": {"version": "0", "fields": ["gone", "tone"]}}
+    tuned = load_build(make_build(tmp_path / "tuned", contracts=known, prompt="full"))
+    untuned = load_build(make_build(tmp_path / "untuned", contracts=None, prompt="full"))
+    for build in (tuned, untuned):
+        assert build.question_fields("press", ("tone",)) == ("tone",)
+
+
+def test_tag_without_contracts_is_refused(tmp_path: Path) -> None:
+    folder = make_build(tmp_path / "tagged", contracts=None, prompt="tag")
+    with pytest.raises(ConfigError, match=r"build\.json: .*prompt 'tag' needs contracts"):
+        load_build(folder)
+
+
 def test_instruct_model_takes_any_contract(tmp_path: Path) -> None:
     build = load_build(make_build(tmp_path / "gemma", contracts=None))
     assert build.known_fields("anything", CONTRACT) == ("biased", "tone")

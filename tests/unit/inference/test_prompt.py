@@ -78,6 +78,12 @@ def test_starter_prompt_has_the_article_first_and_the_field_names_last(lens: Len
     )
 
 
+def test_tag_is_the_name_of_the_lens_alone(lens: Lens) -> None:
+    prompt = compose("Vote", "It was close.", lens, PromptStyle("tag", "starter"))
+    assert spell(prompt.question) == "editorial<end_of_turn>\n<start_of_turn>model\n"
+    assert prompt.article == compose("Vote", "It was close.", lens, STARTER).article
+
+
 def test_full_prompt_explains_every_field(lens: Lens) -> None:
     question = spell(compose("Vote", "It was close.", lens, GEMMA).question)
     for field in lens.contract.asked:
