@@ -13,11 +13,30 @@ endif()
 set(LLAMA_BUILD_COMMON OFF)
 set(LLAVA_BUILD OFF)
 
-# Our own kernels, put before llama.cpp's functions by the linker: docs/decisions/0012.
+# Our own kernels, put before llama.cpp's functions by the linker: docs/decisions/0012. All but
+# kernels.cpp, which chooses when the program runs, are compiled twice: for AVX-512 VNNI and for AVX2.
 # This file is read at each project() of the package; the outermost one waits for ggml-cpu.
-file(GLOB NEWSMILL_KERNELS "${CMAKE_CURRENT_LIST_DIR}/inference/kernels/*.cpp")
+set(NEWSMILL_KERNELS "${CMAKE_CURRENT_LIST_DIR}/inference/kernels")
+function(newsmill_compile_width width)
+  file(GLOB sources "${NEWSMILL_KERNELS}/*.cpp")
+  list(REMOVE_ITEM sources "${NEWSMILL_KERNELS}/kernels.cpp")
+  add_library(newsmill-${width} OBJECT ${sources})
+  set(theirs "$<TARGET_PROPERTY:ggml-cpu")
+  target_include_directories(newsmill-${width} PRIVATE "${theirs},INCLUDE_DIRECTORIES>")
+  target_compile_definitions(newsmill-${width} PRIVATE
+    "${theirs},COMPILE_DEFINITIONS>" NEWSMILL_WIDTH=${width})
+  target_compile_features(newsmill-${width} PRIVATE cxx_std_17)
+  target_compile_options(newsmill-${width} PRIVATE -mavx2 -mfma -mf16c ${ARGN})
+  if(GGML_NATIVE)
+    target_compile_options(newsmill-${width} PRIVATE -mtune=native)
+  endif()
+  set_target_properties(newsmill-${width} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  target_sources(ggml-cpu PRIVATE $<TARGET_OBJECTS:newsmill-${width}>)
+endfunction()
 function(newsmill_add_kernels)
-  target_sources(ggml-cpu PRIVATE ${NEWSMILL_KERNELS})
+  newsmill_compile_width(narrow)
+  newsmill_compile_width(wide -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni)
+  target_sources(ggml-cpu PRIVATE "${NEWSMILL_KERNELS}/kernels.cpp")
   foreach(name
       ggml_cpu_extra_compute_forward ggml_cpu_extra_work_size
       ggml_compute_forward_flash_attn_ext

@@ -28,7 +28,7 @@ from bench.reading_run import AGAIN, CLOSED, Reading, Run, measure
 from bench.reports import Measure, report
 from bench.roofline import Roofline, measure_roofline
 from inference.cpu import usable_cores
-from inference.kernels import KERNELS, SWITCH
+from inference.kernels import KERNELS, NO_WIDE, SWITCH
 from schemas.contract import DELIMITER
 from schemas.lens import load_lens
 from schemas.settings import ROOT
@@ -104,6 +104,9 @@ def list_entries(threads: int) -> list[Entry]:
         but("8 sequences", replace(ours, sequences=8, articles=8)),
         but("llama.cpp's own kernels", _with(ours, SWITCH, " ".join(KERNELS)), rounds=2),
         *(but(f"llama.cpp's own {name}", _with(ours, SWITCH, name)) for name in KERNELS),
+        # Of a processor with AVX-512 they use AVX2 alone; what llama.cpp itself does, it does wide.
+        but("kernels for AVX2", _with(ours, SWITCH, NO_WIDE)),
+        but("kernels for AVX2, recipe compact", _with(ours, SWITCH, NO_WIDE), recipe="compact"),
         but("full vocabulary", trimmed=False),
         but("recipe compact", recipe="compact"),
         but("recipe plain", recipe="plain"),

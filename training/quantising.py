@@ -43,13 +43,13 @@ RECIPES: Mapping[str, QuantRecipe] = {
     for recipe in (
         QuantRecipe(
             "fast",
-            "IQ4_NL throughout: our own kernels read it as quickly as Q4_0, and it is more exact",
+            "IQ4_NL throughout: with AVX-512 VNNI as quick as Q4_0, and more exact",
             gguf.LlamaFileType.MOSTLY_IQ4_NL,
             everything=True,
         ),
         QuantRecipe(
             "compact",
-            "Q4_0 throughout: for models that were trained to be stored so, as Gemma's QAT ones",
+            "Q4_0 throughout: the quickest with AVX2, and for models trained to be stored so",
             gguf.LlamaFileType.MOSTLY_Q4_0,
             everything=True,
         ),

@@ -1,48 +1,62 @@
 // Rounding activations to 8 bits, and what our products want to know of them: see activations.h.
 
 #include "activations.h"
-#include "kernels.h"
-
-#ifdef NEWSMILL_KERNELS
+#include "simd.h"
 
 #include <algorithm>
-#include <immintrin.h>
 
-namespace newsmill {
+namespace newsmill::NEWSMILL_WIDTH {
 
 namespace {
 
-constexpr int LANES = 16;          // float32 in a register
+constexpr int PART = 16;           // activations that are rounded at once
 constexpr size_t LINE = 64;        // bytes of a cache line
 constexpr float NOTHING = 1e-10f;  // counts as zero, so that no factor is out of float32's range
 
 float find_largest(const float *values, int count) {
-    const __m512 magnitude = _mm512_castsi512_ps(_mm512_set1_epi32(0x7FFFFFFF));
-    __m512 most = _mm512_setzero_ps();
+    Floats most = fill(0);
     for (int i = 0; i < count; i += LANES) {
-        most = _mm512_max_ps(most, _mm512_and_ps(magnitude, _mm512_loadu_ps(values + i)));
+        most = greater(most, magnitude(load(values + i)));
     }
-    return _mm512_reduce_max_ps(most);
+    return find_greatest(most);
 }
 
-// Round sixteen activations, and store them where their row has its place.
-inline __m128i round_part(const float *values, __m512 factor, int8_t *place) {
-    const __m512 scaled = _mm512_mul_ps(factor, _mm512_loadu_ps(values));
-    const __m128i bytes = _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(scaled));
-    _mm_storel_epi64((__m128i *)place, bytes);
-    _mm_storeh_pd((double *)(place + 8 * ROWS), _mm_castsi128_pd(bytes));
-    return bytes;
+#ifdef __AVX512F__
+
+inline __m128i round_part(const float *values, float factor) {
+    return _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(load(values) * factor));
+}
+
+#else
+
+inline __m128i round_part(const float *values, float factor) {
+    const __m256i first = _mm256_cvtps_epi32(load(values) * factor);
+    const __m256i second = _mm256_cvtps_epi32(load(values + LANES) * factor);
+    const __m256i mixed = _mm256_packs_epi32(first, second);
+    const __m256i words = _mm256_permute4x64_epi64(mixed, 0xD8);
+    return _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+}
+
+#endif
+
+// Add up bytes: four sums of four.
+inline __m128i add_bytes(__m128i bytes) {
+    const __m128i pairs = _mm_maddubs_epi16(_mm_set1_epi8(1), bytes);
+    return _mm_madd_epi16(pairs, _mm_set1_epi16(1));
 }
 
 // Round a block of four rows; gives the sums of what it has become.
-inline __m128i round_block(const float *const values[ROWS], const __m512 factors[ROWS], Block &block) {
-    const __m128i ones = _mm_set1_epi8(1);
+inline __m128i round_block(const float *const values[ROWS], const float factors[ROWS], Block &block) {
     __m128i sums[ROWS];
     for (int row = 0; row < ROWS; row++) {
-        int8_t *place = block.quants + 8 * row;
-        const __m128i first = round_part(values[row], factors[row], place);
-        const __m128i second = round_part(values[row] + LANES, factors[row], place + LANES * ROWS);
-        sums[row] = _mm_dpbusd_epi32(_mm_dpbusd_epi32(_mm_setzero_si128(), ones, first), ones, second);
+        sums[row] = _mm_setzero_si128();
+        for (int i = 0; i < BLOCK; i += PART) {
+            const __m128i bytes = round_part(values[row] + i, factors[row]);
+            int8_t *place = block.quants + i * ROWS + 8 * row;
+            _mm_storel_epi64((__m128i *)place, bytes);
+            _mm_storeh_pd((double *)(place + 8 * ROWS), _mm_castsi128_pd(bytes));
+            sums[row] = _mm_add_epi32(sums[row], add_bytes(bytes));
+        }
     }
     return _mm_hadd_epi32(_mm_hadd_epi32(sums[0], sums[1]), _mm_hadd_epi32(sums[2], sums[3]));
 }
@@ -81,13 +95,13 @@ void Activations::round(int64_t group, const float *values, size_t stride, int z
     for (int span = 0; span < spans(); span++) {
         const int first = span * SPAN, end = std::min(first + SPAN, block_count);
         const float *starts[ROWS];
-        __m512 by[ROWS];
+        float by[ROWS];
         for (int row = 0; row < ROWS; row++) {
             // A row that is not there is the last one, times zero.
             starts[row] = values + std::min<int64_t>(row, rows - 1) * stride + first * BLOCK;
             const float largest = row < rows ? find_largest(starts[row], (end - first) * BLOCK) : 0;
             factors(group)[span][row] = largest < NOTHING ? 0 : largest / 127;
-            by[row] = _mm512_set1_ps(largest < NOTHING ? 0 : 127 / largest);
+            by[row] = largest < NOTHING ? 0 : 127 / largest;
         }
         for (int i = first; i < end; i++) {
             const __m128i sums = round_block(starts, by, block(group)[i]);
@@ -101,6 +115,4 @@ void Activations::round(int64_t group, const float *values, size_t stride, int z
     find_factors(factors(group), spans());
 }
 
-} // namespace newsmill
-
-#endif
+} // namespace newsmill::NEWSMILL_WIDTH

@@ -9,7 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace newsmill {
+namespace newsmill::NEWSMILL_WIDTH {
 
 constexpr int BLOCK = 32;          // activations of a row that stand together, as weights do
 constexpr int SPAN = 4;            // blocks of a row that share a scale; the last may be shorter
@@ -50,4 +50,4 @@ class Activations {
     Factors *all_factors;
 };
 
-} // namespace newsmill
+} // namespace newsmill::NEWSMILL_WIDTH

@@ -1,41 +1,34 @@
-// Attention over a key-value cache in float16, for x86 CPUs with AVX-512.
+// Attention over a key-value cache in float16.
 //
 // llama.cpp computes it for one query head at a time. Where several query heads share a key head
 // (four in Gemma-3-1B), each key and value is then fetched and widened once for each of them; and
 // single rows, those of a decode step, are added up in float16. Here all heads that share a key
-// are computed together, in float32, four rows of queries with four keys at a time, in tiles of
+// are computed together, in float32, four rows of queries with some keys at a time, in tiles of
 // keys with a running maximum (online softmax, arxiv.org/abs/1805.02867).
 //
 // A row's result depends on its own query and keys alone, bit for bit, whatever else is computed.
 // Keys that it does not see count zero times; llama.cpp's caches hold finite numbers only.
-// llama-cpp.cmake puts this before llama.cpp's function, which gets whatever is not handled here.
 
-#include "kernels.h"
+#include "simd.h"
+#include "width.h"
 
-#include "ggml-cpu-impl.h"
 #include "vec.h"
-
-extern "C" {
-void __real_ggml_compute_forward_flash_attn_ext(const ggml_compute_params *params, ggml_tensor *out);
-void __wrap_ggml_compute_forward_flash_attn_ext(const ggml_compute_params *params, ggml_tensor *out);
-}
-
-#ifdef NEWSMILL_KERNELS
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
-#include <immintrin.h>
 #include <vector>
+
+namespace newsmill::NEWSMILL_WIDTH {
 
 namespace {
 
-constexpr int LANES = 16;          // float32 in a register
 constexpr int ROWS = 4;            // rows, a query head of a token each, that are computed together
 constexpr int KEYS = 64;           // keys of a tile
 constexpr int TOKENS = 16;         // tokens of a block: each tile is fetched once for all of them
+constexpr int NEAR = 16;           // keys of a tile that stay in the nearest cache for all rows
 constexpr int WIDEN_FROM = 8;      // rows from which on widening a whole tile beforehand pays
 
 // The operands, and how many there are of each. Strides are in bytes.
@@ -81,14 +74,9 @@ bool can_compute(const ggml_tensor *out) {
            q->type == GGML_TYPE_F32 && k->type == GGML_TYPE_F16 && v->type == GGML_TYPE_F16 &&
            mask->type == GGML_TYPE_F16 && mask->ne[2] == 1 && q->nb[0] == sizeof(float) &&
            k->nb[0] == sizeof(uint16_t) && v->nb[0] == sizeof(uint16_t) &&
-           q->ne[0] % LANES == 0 && v->ne[0] == q->ne[0] && k->ne[1] % LANES == 0 &&
+           q->ne[0] % LANES == 0 && v->ne[0] == q->ne[0] && k->ne[1] % NEAR == 0 &&
            q->ne[2] % k->ne[2] == 0 && v->ne[2] == k->ne[2] && q->ne[3] == k->ne[3] &&
            v->ne[3] == k->ne[3];
-}
-
-inline __m512 load(const float *place) { return _mm512_loadu_ps(place); }
-inline __m512 load(const uint16_t *place) {
-    return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)place));
 }
 
 // Rows of keys or values: `stride` elements from one to the next.
@@ -99,23 +87,57 @@ template <typename Element> struct Tile {
     Tile from(size_t row, size_t element) const { return {data + row * stride + element, stride}; }
 };
 
-inline __m512 add_pairs(__m512 a, __m512 b) {
-    return _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+#ifdef __AVX512F__
+
+constexpr int TOGETHER = 4;        // keys whose scores are computed together
+constexpr int PARTS = 4;           // registers of a value that are added to together
+
+inline Floats add_pairs(Floats a, Floats b) {
+    return _mm512_unpacklo_ps(a, b) + _mm512_unpackhi_ps(a, b);
 }
 
-inline __m512 add_lanes(__m512 a, __m512 b) {
-    return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xDD));
+inline Floats add_lanes(Floats a, Floats b) {
+    return _mm512_shuffle_f32x4(a, b, 0x88) + _mm512_shuffle_f32x4(a, b, 0xDD);
 }
 
 // Add up each of four registers: the first's sum in each quarter's first lane, and so on.
-inline __m512 add_up(const __m512 a[4]) {
+inline Floats add_four(const Floats a[4]) {
     const __m512d x = _mm512_castps_pd(add_pairs(a[0], a[1]));
     const __m512d y = _mm512_castps_pd(add_pairs(a[2], a[3]));
-    return _mm512_add_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(x, y)),
-                         _mm512_castpd_ps(_mm512_unpackhi_pd(x, y)));
+    return _mm512_castpd_ps(_mm512_unpacklo_pd(x, y)) + _mm512_castpd_ps(_mm512_unpackhi_pd(x, y));
 }
 
-// Begin to fetch sixteen elements that are needed soon. A step's rows wait for memory more than they
+// Add up all lanes of each sum, and store the scores of each row.
+inline void store_scores(const Floats sums[ROWS][TOGETHER], float *scores) {
+    const Floats all = add_lanes(add_lanes(add_four(sums[0]), add_four(sums[1])),
+                                 add_lanes(add_four(sums[2]), add_four(sums[3])));
+    _mm_storeu_ps(scores, _mm512_castps512_ps128(all));
+    _mm_storeu_ps(scores + KEYS, _mm512_extractf32x4_ps(all, 1));
+    _mm_storeu_ps(scores + 2 * KEYS, _mm512_extractf32x4_ps(all, 2));
+    _mm_storeu_ps(scores + 3 * KEYS, _mm512_extractf32x4_ps(all, 3));
+}
+
+#else
+
+constexpr int TOGETHER = 2;
+constexpr int PARTS = 2;
+
+// Add up all lanes of each sum, and store the scores of each row.
+inline void store_scores(const Floats sums[ROWS][TOGETHER], float *scores) {
+    for (int row = 0; row < ROWS; row += 2) {
+        const Floats first = _mm256_hadd_ps(sums[row][0], sums[row][1]);
+        const Floats second = _mm256_hadd_ps(sums[row + 1][0], sums[row + 1][1]);
+        const Floats halves = _mm256_hadd_ps(first, second);
+        const __m128 all =
+            _mm_add_ps(_mm256_castps256_ps128(halves), _mm256_extractf128_ps(halves, 1));
+        _mm_storel_pi((__m64 *)(scores + row * KEYS), all);
+        _mm_storeh_pi((__m64 *)(scores + (row + 1) * KEYS), all);
+    }
+}
+
+#endif
+
+// Begin to fetch elements that are needed soon. A step's rows wait for memory more than they
 // compute: values are fetched while keys are scored, and the next keys while values are added up.
 inline void prefetch(const uint16_t *place) { _mm_prefetch((const char *)place, _MM_HINT_T1); }
 inline void prefetch(const float *) {} // widened a moment ago, and near
@@ -124,65 +146,58 @@ inline void prefetch(const float *) {} // widened a moment ago, and near
 template <typename Element>
 void score(int width, int keys, const float *queries, Tile<Element> tile, Tile<Element> next,
            float *scores) {
-    for (int key = 0; key < keys; key += 4) {
+    for (int key = 0; key < keys; key += TOGETHER) {
         const Element *first = tile.data + key * tile.stride;
-        __m512 sums[ROWS][4];
+        Floats sums[ROWS][TOGETHER];
         for (auto &row : sums) {
-            for (__m512 &sum : row) {
-                sum = _mm512_setzero_ps();
+            for (Floats &sum : row) {
+                sum = fill(0);
             }
         }
         for (int i = 0; i < width; i += LANES) {
-            __m512 four[4];
-            for (int j = 0; j < 4; j++) {
-                four[j] = load(first + j * tile.stride + i);
+            Floats own[TOGETHER];
+            for (int j = 0; j < TOGETHER; j++) {
+                own[j] = load(first + j * tile.stride + i);
                 prefetch(next.data + (key + j) * next.stride + i);
             }
             for (int row = 0; row < ROWS; row++) {
-                const __m512 query = _mm512_loadu_ps(queries + row * width + i);
-                for (int j = 0; j < 4; j++) {
-                    sums[row][j] = _mm512_fmadd_ps(query, four[j], sums[row][j]);
+                const Floats query = load(queries + row * width + i);
+                for (int j = 0; j < TOGETHER; j++) {
+                    sums[row][j] = multiply_add(query, own[j], sums[row][j]);
                 }
             }
         }
-        const __m512 all = add_lanes(add_lanes(add_up(sums[0]), add_up(sums[1])),
-                                     add_lanes(add_up(sums[2]), add_up(sums[3])));
-        _mm_storeu_ps(scores + key, _mm512_castps512_ps128(all));
-        _mm_storeu_ps(scores + KEYS + key, _mm512_extractf32x4_ps(all, 1));
-        _mm_storeu_ps(scores + 2 * KEYS + key, _mm512_extractf32x4_ps(all, 2));
-        _mm_storeu_ps(scores + 3 * KEYS + key, _mm512_extractf32x4_ps(all, 3));
+        store_scores(sums, scores + key);
     }
 }
 
-// Add values, each times its key's weight, to PARTS * 16 dimensions of four rows, which are first
-// shrunk to what the new maximum makes of them.
-template <int PARTS, typename Element>
+// Add values, each times its key's weight, to COUNT registers' dimensions of four rows, which are
+// first shrunk to what the new maximum makes of them.
+template <int COUNT, typename Element>
 void add_values(int width, int keys, const float *weights, const float *shrink,
                 Tile<Element> tile, Tile<Element> next, float *sums) {
-    __m512 own[ROWS][PARTS];
+    Floats own[ROWS][COUNT];
     for (int row = 0; row < ROWS; row++) {
-        const __m512 factor = _mm512_set1_ps(shrink[row]);
-        for (int part = 0; part < PARTS; part++) {
-            own[row][part] =
-                _mm512_mul_ps(factor, _mm512_loadu_ps(sums + row * width + part * LANES));
+        for (int part = 0; part < COUNT; part++) {
+            own[row][part] = load(sums + row * width + part * LANES) * shrink[row];
         }
     }
     for (int key = 0; key < keys; key++) {
-        __m512 values[PARTS];
-        for (int part = 0; part < PARTS; part++) {
+        Floats values[COUNT];
+        for (int part = 0; part < COUNT; part++) {
             values[part] = load(tile.data + key * tile.stride + part * LANES);
             prefetch(next.data + key * next.stride + part * LANES);
         }
         for (int row = 0; row < ROWS; row++) {
-            const __m512 weight = _mm512_set1_ps(weights[row * KEYS + key]);
-            for (int part = 0; part < PARTS; part++) {
-                own[row][part] = _mm512_fmadd_ps(weight, values[part], own[row][part]);
+            const Floats weight = fill(weights[row * KEYS + key]);
+            for (int part = 0; part < COUNT; part++) {
+                own[row][part] = multiply_add(weight, values[part], own[row][part]);
             }
         }
     }
     for (int row = 0; row < ROWS; row++) {
-        for (int part = 0; part < PARTS; part++) {
-            _mm512_storeu_ps(sums + row * width + part * LANES, own[row][part]);
+        for (int part = 0; part < COUNT; part++) {
+            store(sums + row * width + part * LANES, own[row][part]);
         }
     }
 }
@@ -195,25 +210,24 @@ struct Running {
 
 // Make weights of a row's scores, in place; gives by how much the sums so far are to be shrunk.
 float weigh(int keys, const uint16_t *mask, float *scores, Running &row) {
-    __m512 most = _mm512_set1_ps(row.maximum);
+    Floats most = fill(row.maximum);
     for (int key = 0; key < keys; key += LANES) {
-        const __m512 score = _mm512_add_ps(_mm512_loadu_ps(scores + key), load(mask + key));
-        _mm512_storeu_ps(scores + key, score);
-        most = _mm512_max_ps(most, score);
+        const Floats score = load(scores + key) + load(mask + key);
+        store(scores + key, score);
+        most = greater(most, score);
     }
-    const float maximum = _mm512_reduce_max_ps(most);
+    const float maximum = find_greatest(most);
     // A row that may not see any key yet: every weight is zero, whatever is taken off.
     const float base = maximum == -INFINITY ? 0 : maximum;
-    __m512 sum = _mm512_setzero_ps();
+    Floats sum = fill(0);
     for (int key = 0; key < keys; key += LANES) {
-        const __m512 score = _mm512_sub_ps(_mm512_loadu_ps(scores + key), _mm512_set1_ps(base));
-        const __m512 weight = ggml_v_expf(score);
-        _mm512_storeu_ps(scores + key, weight);
-        sum = _mm512_add_ps(sum, weight);
+        const Floats weight = ggml_v_expf(load(scores + key) - base);
+        store(scores + key, weight);
+        sum = sum + weight;
     }
     const float shrink = row.maximum == maximum ? 1 : std::exp(row.maximum - base);
     row.maximum = maximum;
-    row.total = row.total * shrink + _mm512_reduce_add_ps(sum);
+    row.total = row.total * shrink + add_up(sum);
     return shrink;
 }
 
@@ -229,8 +243,8 @@ class Buffer {
     void resize(size_t count) {
         if (count > room) {
             std::free(floats);
-            room = (count + LANES - 1) / LANES * LANES;
-            floats = (float *)std::aligned_alloc(64, room * sizeof(float));
+            room = (count + LINE - 1) / LINE * LINE;
+            floats = (float *)std::aligned_alloc(LINE * sizeof(float), room * sizeof(float));
             GGML_ASSERT(floats != nullptr);
         }
     }
@@ -242,6 +256,7 @@ class Buffer {
     float *data() { return floats; }
 
   private:
+    static constexpr size_t LINE = 16; // floats of a cache line
     float *floats = nullptr;
     size_t room = 0;
 };
@@ -265,17 +280,17 @@ struct Block {
     }
 };
 
-// Add one tile of keys to all rows of a block. Loops run so that the sixteen keys, or the part of
-// the values, that all rows need next are in the nearest cache.
+// Add one tile of keys to all rows of a block. Loops run so that the keys, or the part of the
+// values, that all rows need next are in the nearest cache.
 template <typename Element>
 void add_tile(const Attention &a, Block &block, int first_token, int stream, int first_key,
               int keys, Tile<Element> key_tile, Tile<Element> value_tile) {
     const size_t width = a.width;
-    for (int key = 0; key < keys; key += LANES) {
+    for (int key = 0; key < keys; key += NEAR) {
         const Tile<Element> part = key_tile.from(key, 0), next = value_tile.from(key, 0);
         for (size_t row = 0; row < block.rows; row += ROWS) {
             float *scores = block.scores.data() + row * KEYS + key;
-            score(a.width, LANES, block.queries.data() + row * width, part, next, scores);
+            score(a.width, NEAR, block.queries.data() + row * width, part, next, scores);
         }
     }
     for (int row = 0; row < block.own_rows; row++) {
@@ -283,8 +298,8 @@ void add_tile(const Attention &a, Block &block, int first_token, int stream, int
         float *scores = block.scores.data() + (size_t)row * KEYS;
         block.shrink[row] = weigh(keys, mask, scores, block.running[row]);
     }
-    const int parts = a.width % (4 * LANES) == 0 ? 4 : 1;
-    const auto add = parts == 4 ? add_values<4, Element> : add_values<1, Element>;
+    const int parts = a.width % (PARTS * LANES) == 0 ? PARTS : 1;
+    const auto add = parts == PARTS ? add_values<PARTS, Element> : add_values<1, Element>;
     for (size_t i = 0; i < width; i += parts * LANES) {
         const Tile<Element> part = value_tile.from(0, i), next = key_tile.from(KEYS, i);
         for (size_t row = 0; row < block.rows; row += ROWS) {
@@ -299,7 +314,7 @@ void widen(Tile<uint16_t> tile, int keys, int width, Buffer &wide) {
     wide.resize((size_t)KEYS * width);
     for (int key = 0; key < keys; key++) {
         for (int i = 0; i < width; i += LANES) {
-            _mm512_storeu_ps(wide.data() + key * width + i, load(tile.data + key * tile.stride + i));
+            store(wide.data() + key * width + i, load(tile.data + key * tile.stride + i));
         }
     }
 }
@@ -308,9 +323,9 @@ bool sees_any(const Attention &a, int first_token, int tokens, int stream, int f
     const __m256i hidden = _mm256_set1_epi16((short)0xFC00); // minus infinity
     for (int token = first_token; token < first_token + tokens; token++) {
         const uint16_t *mask = a.mask_row(token, stream) + first_key;
-        for (int key = 0; key < keys; key += LANES) {
+        for (int key = 0; key < keys; key += NEAR) {
             const __m256i own = _mm256_loadu_si256((const __m256i *)(mask + key));
-            if (_mm256_cmpneq_epi16_mask(own, hidden) != 0) {
+            if (_mm256_movemask_epi8(_mm256_cmpeq_epi16(own, hidden)) != -1) {
                 return true;
             }
         }
@@ -331,8 +346,8 @@ void compute_block(const Attention &a, Block &block, int first_token, int key_he
     }
     for (int key = 0; key < a.keys; key += KEYS) {
         int keys = std::min(KEYS, a.keys - key);
-        while (keys > 0 && !sees_any(a, first_token, tokens, stream, key + keys - LANES, LANES)) {
-            keys -= LANES;
+        while (keys > 0 && !sees_any(a, first_token, tokens, stream, key + keys - NEAR, NEAR)) {
+            keys -= NEAR;
         }
         if (keys == 0) {
             continue;
@@ -376,19 +391,12 @@ void compute(const ggml_compute_params *params, const ggml_tensor *out) {
 
 } // namespace
 
-void __wrap_ggml_compute_forward_flash_attn_ext(const ggml_compute_params *params, ggml_tensor *out) {
-    static const bool on = newsmill::is_on("attention");
-    if (on && !params->use_ref && can_compute(out)) {
+bool attend(TENSOR_ARGUMENTS) {
+    const bool known = can_compute(out);
+    if (known) {
         compute(params, out);
-    } else {
-        __real_ggml_compute_forward_flash_attn_ext(params, out);
     }
+    return known;
 }
 
-#else // a CPU without these instructions keeps llama.cpp's own
-
-void __wrap_ggml_compute_forward_flash_attn_ext(const ggml_compute_params *params, ggml_tensor *out) {
-    __real_ggml_compute_forward_flash_attn_ext(params, out);
-}
-
-#endif
+} // namespace newsmill::NEWSMILL_WIDTH

@@ -1,34 +1,20 @@
-// GELU and the root-mean-square norm, for x86 CPUs with AVX-512.
+// GELU and the root-mean-square norm.
 //
 // llama.cpp looks GELU up in a table of float16, one value at a time, and adds a norm's squares up
-// one at a time, each head's rows on one thread. Here both work on sixteen values at once, in
+// one at a time, each head's rows on one thread. Here both work on a whole register at once, in
 // float32, and rows are dealt out to the threads whatever their tensor's shape.
-// llama-cpp.cmake puts these before llama.cpp's functions, which get whatever is not handled here.
 
-#include "kernels.h"
+#include "simd.h"
+#include "width.h"
 
-#include "ggml-cpu-impl.h"
 #include "vec.h"
-
-#define GLU_ARGUMENTS const ggml_compute_params *params, ggml_tensor *out
-#define NORM_ARGUMENTS const ggml_compute_params *params, ggml_tensor *norm, ggml_tensor *out
-
-extern "C" {
-void __real_ggml_compute_forward_glu(GLU_ARGUMENTS);
-void __wrap_ggml_compute_forward_glu(GLU_ARGUMENTS);
-void __real_ggml_compute_forward_rms_norm_mul_fused(NORM_ARGUMENTS);
-void __wrap_ggml_compute_forward_rms_norm_mul_fused(NORM_ARGUMENTS);
-}
-
-#ifdef NEWSMILL_KERNELS
 
 #include <cmath>
 #include <cstring>
-#include <immintrin.h>
+
+namespace newsmill::NEWSMILL_WIDTH {
 
 namespace {
-
-constexpr int LANES = 16;          // float32 in a register
 
 // Of tensors whose values lie one after the other within a row.
 float *find_row(const ggml_tensor *tensor, int64_t i1, int64_t i2, int64_t i3) {
@@ -55,23 +41,19 @@ bool is_geglu(const ggml_tensor *out) {
 
 // GELU by way of tanh, as models are trained with: x times the logistic function of
 // 2 sqrt(2 / pi) (x + 0.044715 x^3).
-inline __m512 gelu(__m512 x) {
-    const __m512 one = _mm512_set1_ps(1);
-    const __m512 cubic = _mm512_set1_ps(-2 * 0.79788456080286535588f * 0.044715f);
-    const __m512 linear = _mm512_set1_ps(-2 * 0.79788456080286535588f);
-    const __m512 inner = _mm512_mul_ps(x, _mm512_fmadd_ps(cubic, _mm512_mul_ps(x, x), linear));
-    return _mm512_div_ps(x, _mm512_add_ps(one, ggml_v_expf(inner)));
+inline Floats gelu(Floats x) {
+    constexpr float linear = -2 * 0.79788456080286535588f;
+    const Floats inner = x * multiply_add(fill(linear * 0.044715f), x * x, fill(linear));
+    return x / (1 + ggml_v_expf(inner));
 }
 
-void compute_geglu(GLU_ARGUMENTS) {
+void compute_geglu(TENSOR_ARGUMENTS) {
     const int64_t rows = ggml_nrows(out);
     for (int64_t row = params->ith; row < rows; row += params->nth) {
         const float *gate = find_row(out->src[0], row), *other = find_row(out->src[1], row);
         float *result = find_row(out, row);
         for (int64_t i = 0; i < out->ne[0]; i += LANES) {
-            const __m512 product =
-                _mm512_mul_ps(gelu(_mm512_loadu_ps(gate + i)), _mm512_loadu_ps(other + i));
-            _mm512_storeu_ps(result + i, product);
+            store(result + i, gelu(load(gate + i)) * load(other + i));
         }
     }
 }
@@ -91,49 +73,35 @@ void compute_norm(NORM_ARGUMENTS) {
     for (int64_t row = params->ith; row < rows; row += params->nth) {
         const float *x = find_row(in, row);
         float *result = find_row(out, row);
-        __m512 sum = _mm512_setzero_ps();
+        Floats sum = fill(0);
         for (int64_t i = 0; i < width; i += LANES) {
-            const __m512 own = _mm512_loadu_ps(x + i);
-            sum = _mm512_fmadd_ps(own, own, sum);
+            const Floats own = load(x + i);
+            sum = multiply_add(own, own, sum);
         }
-        const float mean = _mm512_reduce_add_ps(sum) / width;
-        const __m512 scale = _mm512_set1_ps(1 / std::sqrt(mean + epsilon));
+        const float mean = add_up(sum) / width;
+        const float scale = 1 / std::sqrt(mean + epsilon);
         for (int64_t i = 0; i < width; i += LANES) {
-            const __m512 scaled = _mm512_mul_ps(_mm512_loadu_ps(x + i), scale);
-            _mm512_storeu_ps(result + i, _mm512_mul_ps(scaled, _mm512_loadu_ps(weight + i)));
+            store(result + i, load(x + i) * scale * load(weight + i));
         }
     }
-}
-
-bool is_in_use() {
-    static const bool on = newsmill::is_on("elementwise");
-    return on;
 }
 
 } // namespace
 
-void __wrap_ggml_compute_forward_glu(GLU_ARGUMENTS) {
-    if (is_in_use() && !params->use_ref && is_geglu(out)) {
+bool gate(TENSOR_ARGUMENTS) {
+    const bool known = is_geglu(out);
+    if (known) {
         compute_geglu(params, out);
-    } else {
-        __real_ggml_compute_forward_glu(params, out);
     }
+    return known;
 }
 
-void __wrap_ggml_compute_forward_rms_norm_mul_fused(NORM_ARGUMENTS) {
-    if (is_in_use() && is_plain_norm(norm, out)) {
+bool normalise(NORM_ARGUMENTS) {
+    const bool known = is_plain_norm(norm, out);
+    if (known) {
         compute_norm(params, norm, out);
-    } else {
-        __real_ggml_compute_forward_rms_norm_mul_fused(params, norm, out);
     }
+    return known;
 }
 
-#else // a CPU without these instructions keeps llama.cpp's own
-
-void __wrap_ggml_compute_forward_glu(GLU_ARGUMENTS) { __real_ggml_compute_forward_glu(params, out); }
-
-void __wrap_ggml_compute_forward_rms_norm_mul_fused(NORM_ARGUMENTS) {
-    __real_ggml_compute_forward_rms_norm_mul_fused(params, norm, out);
-}
-
-#endif
+} // namespace newsmill::NEWSMILL_WIDTH

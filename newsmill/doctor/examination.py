@@ -112,12 +112,13 @@ def look_at_logins(home: Path) -> Iterator[Check]:
 def _look_at_processor() -> Check:
     try:
         from inference.engine import system_info
-        from inference.kernels import list_kernels
+        from inference.kernels import find_width, list_kernels
     except (ImportError, OSError, RuntimeError) as error:  # Its shared library does not load.
         return fail("processor", f"llama.cpp cannot be loaded: {error}", machine.REBUILD)
     flags = CPUINFO.read_text() if CPUINFO.exists() else ""
     compiled = parse_features(system_info())
-    return machine.judge_features(read_cpu_flags(flags), compiled, list_kernels())
+    has = read_cpu_flags(flags)
+    return machine.judge_features(has, compiled, list_kernels(), find_width())
 
 
 def _look_at_build(settings: Settings, name: str | None = None) -> Check:

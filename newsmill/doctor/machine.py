@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from inference.cpu import CPU_FLAGS
-from inference.kernels import KERNELS, SWITCH
+from inference.kernels import KERNELS, SWITCH, WIDE
 from newsmill.doctor.check import Check, fail, ok, warn
 
 GIGABYTE = 10**9
@@ -28,9 +28,12 @@ REBUILD = "compile it on this machine: make clean install"
 
 
 def judge_features(
-    machine: frozenset[str], compiled: frozenset[str], kernels: Sequence[str]
+    machine: frozenset[str], compiled: frozenset[str], kernels: Sequence[str], width: str
 ) -> Check:
-    """Compare what the processor can do with what llama.cpp and our kernels were compiled for."""
+    """Compare what the processor can do with what llama.cpp and our kernels were compiled for.
+
+    `width` are the instructions that the kernels in use are for.
+    """
     known = compiled & frozenset(CPU_FLAGS.values())
     used = ", ".join(sorted(known)) or "no fast instructions"
     if not machine:
@@ -42,8 +45,10 @@ def judge_features(
         detail = f"llama.cpp leaves {_join(unused)} unused, which this processor has"
         return warn("processor", detail, REBUILD)
     if kernels:
-        used += f", and kernels of our own: {', '.join(kernels)}"
-    if "AVX512_VNNI" in known and set(kernels) != set(KERNELS):
+        used += f", and kernels of our own for {width}: {', '.join(kernels)}"
+    should_be_wide = "AVX512_VNNI" in known
+    should_be_all = should_be_wide or known >= {"AVX2", "FMA", "F16C"}
+    if (should_be_all and set(kernels) != set(KERNELS)) or (should_be_wide and width != WIDE):
         detail = f"llama.cpp uses {used}; not all of our own kernels are in use"
         return warn("processor", detail, f"unset {SWITCH}, or {REBUILD}")
     return ok("processor", f"llama.cpp uses {used}")

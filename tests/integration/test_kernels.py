@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from bench.random_gemma import GemmaShape, write_random_gemma
 from inference.cpu import parse_features
 from inference.engine import system_info
-from inference.kernels import KERNELS, SWITCH, list_kernels
+from inference.kernels import KERNELS, NARROW, NO_WIDE, SWITCH, WIDE, find_width, list_kernels
 from schemas.settings import ROOT
 from training.quantising import RECIPES, quantise
 
@@ -22,7 +22,7 @@ ODD = GemmaShape(2, 96, 288, 3, 64, 1, 20_488, 4_096, 128)
 """The widths are multiples of 32, as the types want; one half of them, and the vocabulary, are none
 of 16, the columns that our products compute at once. Three heads share a key; four would fit."""
 
-NARROW = GemmaShape(2, 96, 288, 4, 48, 2, 20_488, 4_096, 128)
+SLIM = GemmaShape(2, 96, 288, 4, 48, 2, 20_488, 4_096, 128)
 """Heads that are no multiple of 64 wide, and two of them to a key."""
 
 READ = """
@@ -42,7 +42,12 @@ with Engine(Path(sys.argv[1]), EngineShape(4, 512, int(sys.argv[2]), True)) as e
     np.save(sys.argv[3], np.stack(rows))
 """
 
-needs_kernels = pytest.mark.skipif(not list_kernels(), reason="the CPU has no AVX-512 VNNI")
+needs_kernels = pytest.mark.skipif(not list_kernels(), reason="the CPU has no AVX2")
+widths = pytest.mark.parametrize(
+    "less",
+    ["", pytest.param(NO_WIDE, marks=pytest.mark.skipif(find_width() != WIDE, reason="as above"))],
+    ids=["widest", "narrow"],
+)
 
 
 def make_model(folder: Path, shape: GemmaShape, recipe: str | None = None) -> Path:
@@ -68,17 +73,20 @@ def read_logits(model: Path, off: str, threads: int = 2) -> NDArray[np.float32]:
 
 
 def test_kernels_are_there_where_the_cpu_has_their_instructions() -> None:
-    has_vnni = "AVX512_VNNI" in parse_features(system_info())
-    assert list_kernels() == (KERNELS if has_vnni else ())
+    has = parse_features(system_info())
+    has_avx2 = has >= {"AVX2", "FMA", "F16C"}
+    assert list_kernels() == (KERNELS if has_avx2 else ())
+    assert find_width() == (WIDE if "AVX512_VNNI" in has else NARROW if has_avx2 else "")
 
 
 @needs_kernels
+@widths
 @pytest.mark.parametrize(("recipe", "threads"), [("fast", 1), ("fast", 2), ("compact", 2)])
 def test_products_of_four_bits_differ_by_the_rounding_of_activations_only(
-    tmp_path: Path, recipe: str, threads: int
+    tmp_path: Path, recipe: str, threads: int, less: str
 ) -> None:
     model = make_model(tmp_path, ODD, recipe)
-    ours = read_logits(model, "attention elementwise", threads)
+    ours = read_logits(model, f"attention elementwise {less}", threads)
     theirs = read_logits(model, " ".join(KERNELS), threads)
     assert np.any(ours != theirs)
     # A scale for 128 activations here, for 32 there, in a small model whose weights are chance.
@@ -88,15 +96,16 @@ def test_products_of_four_bits_differ_by_the_rounding_of_activations_only(
 
 
 @needs_kernels
-@pytest.mark.parametrize("shape", [ODD, NARROW], ids=["odd", "narrow"])
+@widths
+@pytest.mark.parametrize("shape", [ODD, SLIM], ids=["odd", "slim"])
 @pytest.mark.parametrize("kernel", ["attention", "elementwise"])
 def test_attention_and_elementwise_functions_differ_by_rounding_only(
-    tmp_path: Path, shape: GemmaShape, kernel: str
+    tmp_path: Path, shape: GemmaShape, kernel: str, less: str
 ) -> None:
     # With weights in float16 nothing is rounded coarsely on the way.
     model = make_model(tmp_path, shape)
     theirs = read_logits(model, " ".join(KERNELS))
-    ours = read_logits(model, " ".join(name for name in KERNELS if name != kernel))
+    ours = read_logits(model, " ".join([less, *(name for name in KERNELS if name != kernel)]))
     assert np.any(ours != theirs)
     # llama.cpp adds up, and looks up, in float16.
     errors = np.sqrt(np.mean((ours - theirs) ** 2, axis=1))
@@ -104,6 +113,7 @@ def test_attention_and_elementwise_functions_differ_by_rounding_only(
 
 
 @needs_kernels
-def test_bits_do_not_depend_on_the_number_of_threads(tmp_path: Path) -> None:
+@widths
+def test_bits_do_not_depend_on_the_number_of_threads(tmp_path: Path, less: str) -> None:
     model = make_model(tmp_path, ODD, "fast")
-    assert read_logits(model, "", 1).tobytes() == read_logits(model, "", 2).tobytes()
+    assert read_logits(model, less, 1).tobytes() == read_logits(model, less, 2).tobytes()

@@ -6,11 +6,16 @@ activations rounded as docs/decisions/0012 says.
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from inference.kernels import list_kernels
+from inference.kernels import NO_WIDE, SWITCH, WIDE, find_width, list_kernels
+from schemas.settings import ROOT
 from tests.ggml import IQ4_NL, Q4_0, Ggml
 
 BLOCK, SPAN = 32, 128
@@ -21,9 +26,7 @@ VALUES = {
 STORED = np.dtype([("scale", "<f2"), ("nibbles", "u1", BLOCK // 2)])
 """A block of 32 weights: a byte has one of the first and one of the last half."""
 
-pytestmark = pytest.mark.skipif(
-    "four_bit" not in list_kernels(), reason="the CPU has no AVX-512 VNNI"
-)
+pytestmark = pytest.mark.skipif("four_bit" not in list_kernels(), reason="the CPU has no AVX2")
 kinds = pytest.mark.parametrize("kind", [IQ4_NL, Q4_0], ids=["IQ4_NL", "Q4_0"])
 
 
@@ -115,3 +118,27 @@ def test_a_row_has_the_same_bits_in_any_company(ggml: Ggml, kind: int) -> None:
     for first, count in ((0, 1), (1, 2), (7, 5), (20, 16), (44, 1)):
         some = ggml.multiply(kind, stored, 72, rows[first : first + count], threads=1)
         assert some.tobytes() == together[first : first + count].tobytes()
+
+
+SHAPES = ((IQ4_NL, 1152, 45, 1032), (Q4_0, 1152, 45, 1032), (IQ4_NL, 288, 3, 8), (Q4_0, 32, 1, 72))
+WRITE = "from tests.integration.test_products import write_products; write_products()"
+
+
+def write_products() -> None:
+    """Write the products of some shapes to the standard output."""
+    for kind, width, rows, outputs in SHAPES:
+        stored, _ = make_weights(kind, outputs, width)
+        found = Ggml().multiply(kind, stored, outputs, make_rows(rows, width), threads=2)
+        sys.stdout.buffer.write(found.tobytes())
+
+
+@pytest.mark.skipif(find_width() != WIDE, reason="the CPU has no AVX-512 VNNI")
+def test_narrow_products_have_the_bits_of_the_wide_ones() -> None:
+    def run(less: str) -> bytes:
+        command = [sys.executable, "-c", WRITE]
+        env = {**os.environ, SWITCH: less}
+        return subprocess.run(command, cwd=ROOT, env=env, check=True, capture_output=True).stdout
+
+    wide, narrow = run(""), run(NO_WIDE)
+    assert len(wide) == 4 * sum(rows * outputs for _, _, rows, outputs in SHAPES)
+    assert wide == narrow

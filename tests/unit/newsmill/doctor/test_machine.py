@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from inference.kernels import KERNELS
+from inference.kernels import KERNELS, NARROW, WIDE
 from newsmill.doctor.check import Status
 from newsmill.doctor.machine import (
     judge_clock,
@@ -30,17 +30,24 @@ NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 def test_processor_and_build_of_llama_cpp_should_match(
     machine: set[str], compiled: set[str], status: Status, detail: str
 ) -> None:
-    check = judge_features(frozenset(machine), frozenset(compiled), kernels=())
+    check = judge_features(frozenset(machine), frozenset(compiled), kernels=(), width="")
     assert (check.status, bool(check.mend)) == (status, status is not Status.OK)
     assert detail in check.detail
 
 
 def test_missing_kernels_of_our_own_are_a_warning_where_the_processor_could_run_them() -> None:
-    vnni = frozenset({"AVX2", "AVX512_VNNI"})
-    assert judge_features(vnni, vnni, KERNELS).status is Status.OK
-    for some in ((), ("four_bit",)):
-        missing = judge_features(vnni, vnni, some)
-        assert (missing.status, "make clean install" in str(missing.mend)) == (Status.WARN, True)
+    avx2 = frozenset({"AVX2", "FMA", "F16C"})
+    for has, width in ((avx2 | {"AVX512_VNNI"}, WIDE), (avx2, NARROW)):
+        assert judge_features(has, has, KERNELS, width).status is Status.OK
+        for some in ((), ("four_bit",)):
+            missing = judge_features(has, has, some, width)
+            assert missing.status is Status.WARN
+            assert "make clean install" in str(missing.mend)
+
+
+def test_narrow_kernels_are_a_warning_where_the_processor_could_run_wide_ones() -> None:
+    has = frozenset({"AVX2", "FMA", "F16C", "AVX512_VNNI"})
+    assert judge_features(has, has, KERNELS, NARROW).status is Status.WARN
 
 
 @pytest.mark.parametrize(
