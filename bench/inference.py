@@ -29,7 +29,7 @@ from bench.reports import Measure, report
 from bench.roofline import Roofline, measure_roofline
 from inference.cpu import usable_cores
 from inference.kernels import KERNELS, NO_WIDE, SWITCH
-from schemas.contract import DELIMITER
+from inference.prompt import PromptStyle, render_question
 from schemas.lens import load_lens
 from schemas.settings import ROOT
 from training.quantising import RECIPES, quantise
@@ -71,7 +71,7 @@ def list_entries(threads: int) -> list[Entry]:
     """List what is compared: the seed, each lever alone, all together, all but one."""
     one = Run("", threads=threads)
     # Answers of one lens end together, so one full batch shows what an endless stream would give.
-    ours = replace(one, sequences=16, articles=16, budget=500, answer="fields", question="tag")
+    ours = replace(one, sequences=16, articles=16, budget=500, answer="fields")
     stream = replace(ours, articles=32, around=16)
     every = Entry(OURS, ours, "fast", trimmed=True)
     one_text = replace(ours, answer="one text")
@@ -100,7 +100,12 @@ def list_entries(threads: int) -> list[Entry]:
             replace(stream, answer="one text", second=AGAIN),
             rounds=2,
         ),
-        but("the question names the fields", replace(ours, question="brief"), rounds=2),
+        but("the question a name alone", replace(ours, question="tag"), rounds=2),
+        but("all explained beforehand", replace(ours, question="full"), rounds=2),
+        but(
+            "all explained beforehand, ai_industry as second lens",
+            replace(stream, question="full", second="ai_industry"),
+        ),
         but("8 sequences", replace(ours, sequences=8, articles=8)),
         but("llama.cpp's own kernels", _with(ours, SWITCH, " ".join(KERNELS)), rounds=2),
         *(but(f"llama.cpp's own {name}", _with(ours, SWITCH, name)) for name in KERNELS),
@@ -168,12 +173,13 @@ class Files:
         # The questions' words count as well, or a field's name would be spelled letter by letter;
         # a real vocabulary knows them, since they are English.
         lenses = [load_lens(ROOT / "lenses" / name) for name in ("editorial", *SECOND_LENSES)]
+        styles = [PromptStyle("brief", "gemma"), PromptStyle("full", "gemma")]
         asked = [
-            f"{lens.name}: {DELIMITER.join(field.name for field in lens.contract.fields)}"
-            f" {lens.contract!r}"
+            render_question(lens, [field.name for field in lens.contract.asked], style)[0].text
             for lens in lenses
+            for style in styles
         ]
-        self._texts += [f"user\nmodel\n{text}" for text in asked for _ in range(QUESTION_WEIGHT)]
+        self._texts += [f"user\n{text}" for text in asked for _ in range(QUESTION_WEIGHT)]
         name = str(model.resolve()) + str(model.stat().st_mtime) if model else repr(shape)
         key = hashlib.sha256("".join([name, *self._texts]).encode()).hexdigest()[:10]
         self._folder = cache / key

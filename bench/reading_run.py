@@ -61,8 +61,8 @@ class Run:
     sequences: int = 1
     answer: str = "stream"
     """`stream`: 110 tokens written; `fields`: the lens's fields; `one text`: without the last."""
-    question: Literal["tag", "brief"] = "brief"
-    """A build's `prompt`: `tag` or `brief`."""
+    question: Literal["tag", "brief", "full"] = "brief"
+    """A build's `prompt`."""
     second: str = ""
     """What reads each article after the first lens: a folder of `lenses`, `CLOSED` or `AGAIN`."""
     lists: str = "limits"
@@ -151,7 +151,7 @@ def read_as_we_do(run: Run, articles: list[LongArticle]) -> Reading:
     if run.second:
         lenses.append(choose_second(run))
     began = time.perf_counter()
-    with Analyst(describe_build(run, lenses), settings) as analyst:
+    with Analyst(describe_build(run, lenses), settings, lenses=lenses) as analyst:
         load_s = time.perf_counter() - began
         # The first answer learns the vocabulary; in a worker that is once in its life.
         list(analyst.analyse(Request("warm", "Rain", "It rained.", lens) for lens in lenses))

@@ -17,9 +17,16 @@ from inference.batching import Batch, Cost
 from inference.builds import Build, verify_build
 from inference.decoder import Answer, Decoder, Plan, assemble
 from inference.engine import Engine, EngineShape
+from inference.instruction import Instruction, put_before, style_after, write_instruction
 from inference.progressive import Checkpoint, choose_lead, make_checkpoint
-from inference.prompt import Prompt, Segment, compose_prompt, render_question
-from inference.shape import apply_settings, budget_of, default_choice, slot_tokens
+from inference.prompt import Prompt, PromptStyle, Segment, compose_prompt, render_question
+from inference.shape import (
+    apply_settings,
+    budget_of,
+    default_choice,
+    instruction_room,
+    slot_tokens,
+)
 from inference.tape import Decoding
 from inference.tuning import Choice
 from schemas.closing import Closing
@@ -55,8 +62,11 @@ class _Task:
     """What a lens asks of this build, whatever the article."""
 
     plan: Plan
+    style: PromptStyle
     question: list[Segment]
     checkpoint: Checkpoint | None
+    instruction: Instruction | None
+    """What was said beforehand; None: the question says all."""
 
 
 @dataclass(frozen=True)
@@ -78,10 +88,16 @@ class Analyst(Closing):
         build: Build,
         settings: InferenceSettings,
         *,
+        lenses: Iterable[Lens] = (),
         tuned: Choice | None = None,
         home: Path | None = None,
     ) -> None:
-        """`tuned` is for what the settings leave open; in `home` the file's hash is remembered."""
+        """Open a build.
+
+        `lenses` are those that it is going to be asked for: a build that wants them explained is
+        told of them once, and of others in each question. `tuned` is for what the settings leave
+        open; in `home` the file's hash is remembered.
+        """
         verify_build(build, home)
         self.build = build
         self._settings = settings
@@ -94,6 +110,7 @@ class Analyst(Closing):
         self._engine = Engine(build.model_path, EngineShape.of(choice, self._slot_tokens))
         try:
             self._decoder = Decoder(build, self._engine.vocabulary)
+            self._instruction = self._instruct(lenses)
         except BaseException:
             self._engine.close()
             raise
@@ -123,16 +140,18 @@ class Analyst(Closing):
         plan = task.plan
         if not plan.asked:
             return _Read(request, None, assemble(lens, {}, plan.left_out, 0, 0), 0.0)
+        told = task.instruction
         prompt = compose_prompt(
             request.title,
             request.text,
             task.question,
-            style=self.build.style,
+            style=task.style,
             encoder=self._engine.vocabulary,
             budget_tokens=_cut_budget(self._budget, request.effort),
-            room=self._slot_tokens - plan.reserve,
+            room=self._slot_tokens - plan.reserve - (len(told.tokens) if told else 0),
             lead_tokens=self._lead_tokens,
         )
+        prompt = put_before(told, prompt) if told else prompt
         read_s = time.perf_counter() - start
         room = self._slot_tokens - prompt.tokens
         answer = yield from self._decoder.decode(
@@ -144,19 +163,27 @@ class Analyst(Closing):
         # A gate is not in the contract, so it has to be in the key beside its version.
         key = (lens.name, lens.version, lens.contract.version, lens.gate, effort)
         if key not in self._tasks:
-            plan = self._decoder.plan(lens, effort)
-            self._tasks[key] = _Task(
-                plan,
-                render_question(lens, plan.asked, self.build.style),
-                self._make_checkpoint(lens, plan, effort),
-            )
+            plan, style, told = self._decoder.plan(lens, effort), self.build.style, None
+            if self._instruction and lens in self._instruction.lenses:
+                style, told = style_after(style), self._instruction
+            checkpoint = None
+            if effort is not Effort.GATE:  # No more than the lead is read anyway.
+                encoder = self._engine.vocabulary
+                checkpoint = make_checkpoint(
+                    self.build, lens, plan.asked, style, self._settings, encoder
+                )
+            question = render_question(lens, plan.asked, style)
+            self._tasks[key] = _Task(plan, style, question, checkpoint, told)
         return self._tasks[key]
 
-    def _make_checkpoint(self, lens: Lens, plan: Plan, effort: Effort) -> Checkpoint | None:
-        if effort is Effort.GATE:  # No more than the lead is read anyway.
+    def _instruct(self, lenses: Iterable[Lens]) -> Instruction | None:
+        """Write what the build is told beforehand; None where it needs no explanation."""
+        room = instruction_room(self.build, self._budget)
+        if not room:
             return None
-        encoder = self._engine.vocabulary
-        return make_checkpoint(self.build, lens, plan.asked, self._settings, encoder)
+        plans = ((lens, self._decoder.plan(lens).asked) for lens in lenses)
+        asked = [(lens, fields) for lens, fields in plans if fields]
+        return write_instruction(asked, self._engine.vocabulary, room)
 
     def _complete(self, read: _Read, cost: Cost) -> Completion:
         lens, answer, prompt = read.request.lens, read.answer, read.prompt

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from inference.builds import Build
 from inference.fieldreader import FieldReader, Place
-from inference.progressive import Checkpoint, Verdict, ask_gate
+from inference.progressive import Checkpoint, Verdict, ask_gate, read_instruction
 from inference.prompt import Prompt
 from inference.spelling import Spelling
 from inference.tape import Decoding, OutOfRoomError, Step, Tape
@@ -59,7 +59,8 @@ class Answer:
     left_out: tuple[str, ...]
     tokens: int
     prompt_tokens: int
-    """Tokens read: of the article, or of its lead alone, and of all that was asked."""
+    """Tokens read: of the article, or of its lead alone, and of all that was asked. An instruction
+    is read once for all articles and does not count."""
     postponed: tuple[str, ...] = ()
     is_stopped: bool = False
     """Whether reading ended at the gate."""
@@ -106,7 +107,7 @@ class Decoder:
         """Decode one answer of at most `room` tokens; with a checkpoint it may end at the gate."""
         readings: dict[str, FieldReading] = {}
         left_out = dict(plan.left_out)
-        read = prompt.tokens
+        read = prompt.own_tokens
         if checkpoint is not None and prompt.lead:
             verdict = yield from ask_gate(prompt, checkpoint, self._spelling, room=room)
             if verdict is not None:
@@ -216,6 +217,7 @@ def assemble(
 
 def _read_article(prompt: Prompt) -> Decoding[None]:
     """Send the article in the pieces in which every lens reads it, so that they can share them."""
+    yield from read_instruction(prompt)
     if prompt.lead:
         yield Step(prompt.lead, listen=False)
     yield Step(prompt.rest, listen=False)

@@ -13,7 +13,13 @@ from dataclasses import dataclass
 from inference.builds import Build
 from inference.gates import BuildGate
 from inference.options import Trie, score_options
-from inference.prompt import Prompt, close_article, encode_segments, render_question
+from inference.prompt import (
+    Prompt,
+    PromptStyle,
+    close_article,
+    encode_segments,
+    render_question,
+)
 from inference.spelling import Encoder, Spelling
 from inference.tape import Decoding, OutOfRoomError, Step, Tape
 from schemas.completions import STOPPED, FieldReading
@@ -59,16 +65,21 @@ def choose_lead(build: Build, settings: InferenceSettings) -> int:
 
 
 def make_checkpoint(
-    build: Build, lens: Lens, asked: tuple[str, ...], settings: InferenceSettings, encoder: Encoder
+    build: Build,
+    lens: Lens,
+    asked: tuple[str, ...],
+    style: PromptStyle,
+    settings: InferenceSettings,
+    encoder: Encoder,
 ) -> Checkpoint | None:
-    """Give the checkpoint of a lens; None where this build is to read it in full."""
+    """Give the checkpoint of a lens, asked in `style`; None where it is to be read in full."""
     gate = build.manifest.gates.get(lens.name)
     if gate is None or not _may_act(gate, settings) or not gate.fits(lens):
         return None
     fields = gate_question(build, gate.field, asked)
     if fields is None:
         return None
-    segments = [*close_article(build.style), *render_question(lens, fields, build.style)]
+    segments = [*close_article(style), *render_question(lens, fields, style)]
     question = tuple(encode_segments(segments, encoder))
     field = lens.contract.field(gate.field)
     return Checkpoint(field, gate.answers, gate.threshold, question, len(fields) == 1)
@@ -91,10 +102,17 @@ def _may_act(gate: BuildGate, settings: InferenceSettings) -> bool:
     return settings.progressive and gate.false_negative_bound <= settings.gate_misses
 
 
+def read_instruction(prompt: Prompt) -> Decoding[None]:
+    """Send what comes before the article, in a piece of its own: it is the same for every one."""
+    if prompt.instruction:
+        yield Step(prompt.instruction, listen=False)
+
+
 def ask_gate(
     prompt: Prompt, checkpoint: Checkpoint, spelling: Spelling, *, room: int
 ) -> Decoding[Verdict | None]:
     """Read the lead and score the gate. None: read on; the sequence then holds all the article."""
+    yield from read_instruction(prompt)
     yield Step(prompt.lead, listen=False)
     tape = Tape((yield Step(checkpoint.question)), room)
     follow = spelling.end if checkpoint.is_only else spelling.delimiter[0]

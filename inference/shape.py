@@ -14,6 +14,10 @@ from schemas.settings import InferenceSettings
 SLOT_STEP = 256
 SMALL_MODEL_BYTES = 64_000_000
 QUESTION_AND_ANSWER_TOKENS = 1024
+INSTRUCTION_TOKENS = 512
+"""More, for a build that is told of its lenses beforehand: its questions are shorter then."""
+ANSWER_TOKENS = 544
+"""Of a brief question and an answer as long as most may be. An instruction leaves room for it."""
 QUESTION_TOKENS = 100
 """Of a lens: about, for tuning."""
 CLOSED_STEPS = 20
@@ -71,7 +75,16 @@ def budget_of(build: Build, settings: InferenceSettings) -> int:
 def slot_tokens(build: Build, budget: int) -> int:
     """Say how long a sequence may be: the article's budget, some slack, question and answer."""
     wanted = budget + budget // 4 + QUESTION_AND_ANSWER_TOKENS
+    if build.style.prompt == "full":
+        wanted += INSTRUCTION_TOKENS
     return min(build.manifest.n_ctx_train, -(-wanted // SLOT_STEP) * SLOT_STEP)
+
+
+def instruction_room(build: Build, budget: int) -> int:
+    """Say how many tokens of a sequence an instruction may take."""
+    if build.style.prompt != "full":
+        return 0
+    return slot_tokens(build, budget) - budget - budget // 4 - ANSWER_TOKENS
 
 
 def typical_load(build: Build, budget: int) -> Load:

@@ -7,6 +7,7 @@ llama.cpp: how its threads wait must be settled before.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from inference.builds import Build
 from inference.cpu import Machine, describe_machine, limit_spinning
 from inference.shape import apply_settings, default_choice
 from inference.tuning import Choice
+from schemas.lens import Lens
 from schemas.settings import InferenceSettings
 
 if TYPE_CHECKING:
@@ -95,13 +97,15 @@ def choose(build: Build, settings: InferenceSettings, home: Path) -> Choice:
     return apply_settings(tuned.choice if tuned else default_choice(build), settings)
 
 
-def open_analyst(build: Build, settings: InferenceSettings, home: Path) -> Analyst:
-    """Open a build as it was tuned for this machine."""
+def open_analyst(
+    build: Build, settings: InferenceSettings, home: Path, lenses: Iterable[Lens]
+) -> Analyst:
+    """Open a build as it was tuned for this machine, to be asked for these lenses."""
     choice = choose(build, settings, home)
     limit_spinning(choice.spins)
     from inference.analyst import Analyst  # noqa: PLC0415  # It loads llama.cpp, see above.
 
-    return Analyst(build, settings, tuned=choice, home=home)
+    return Analyst(build, settings, lenses=lenses, tuned=choice, home=home)
 
 
 def _path_of(home: Path, machine: Machine, sha256: str) -> Path:

@@ -188,7 +188,7 @@ class LiveAnalyst:
                 f"{build.folder}: needs about {needed / GIGABYTE:.1f} GB, "
                 f"{there / GIGABYTE:.1f} GB are left beside what is in use"
             )
-        analyst = open_analyst(build, settings.inference, settings.home)
+        analyst = open_analyst(build, settings.inference, settings.home, self._lenses.values())
         try:
             if live and not live.is_proven:
                 self._prove(analyst)

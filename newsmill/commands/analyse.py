@@ -47,7 +47,7 @@ def command(
     _check_source(source)
     counts = _Counts()
     with (
-        open_analyst(build, settings.inference, settings.home) as analyst,
+        open_analyst(build, settings.inference, settings.home, lenses) as analyst,
         AnswersFile(output) as answers,
     ):
         requests = _list_requests(source, lenses, limit, answers.done, counts)

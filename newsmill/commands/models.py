@@ -166,8 +166,9 @@ def _check(settings: Settings, name: str) -> Build:
             f"{build.folder}: workers look for {build.name} by its name; "
             f"copy the folder to {settings.home / 'models' / build.name}"
         )
-    with open_analyst(build, settings.inference, settings.home) as analyst:
-        prove(analyst, load_lenses_in_use(settings).values())
+    lenses = load_lenses_in_use(settings).values()
+    with open_analyst(build, settings.inference, settings.home, lenses) as analyst:
+        prove(analyst, lenses)
     return build
 
 

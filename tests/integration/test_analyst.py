@@ -343,6 +343,48 @@ def test_full_prompt_of_an_instruct_model_is_answered(
             assert completion.prompt_tokens > 150
 
 
+TOLD = ("editorial", "ai_industry")
+
+
+@pytest.fixture(scope="module")
+def instruct_build(starter_build: Build) -> Build:
+    asked = {"prompt": "full", "chat": "gemma", "text_mode": "generate", "contracts": None}
+    return with_manifest(starter_build, **asked, text_tokens=16, budget_tokens=60)
+
+
+def test_lenses_are_explained_once_and_any_other_in_its_question(
+    instruct_build: Build, lenses: dict[str, Lens]
+) -> None:
+    settings, (title, text) = InferenceSettings(sequences=2), write_article(7)
+    told = [lenses[name] for name in TOLD[:1]]
+    with (
+        Analyst(instruct_build, settings, lenses=told) as knowing,
+        Analyst(instruct_build, settings) as ignorant,
+    ):
+        for name in TOLD:
+            found, asked = (
+                analyse_one(analyst, title, text, lenses[name]) for analyst in (knowing, ignorant)
+            )
+            check(found, lenses[name], title, text)
+            if lenses[name] in told:
+                assert found.prompt_tokens < asked.prompt_tokens - 100
+                assert found.prompt_hash != asked.prompt_hash
+            else:
+                assert (found.stream, found.prompt_hash) == (asked.stream, asked.prompt_hash)
+
+
+def test_answers_after_an_instruction_are_the_same_alone_and_in_any_batch(
+    instruct_build: Build, lenses: dict[str, Lens]
+) -> None:
+    told = [lenses[name] for name in TOLD[:1]]
+    given = list(requests(range(5), told))
+    with Analyst(instruct_build, InferenceSettings(sequences=4), lenses=told) as analyst:
+        together = {request.key: found.stream for request, found in analyst.analyse(given)}
+        backwards = {request.key: found.stream for request, found in analyst.analyse(given[::-1])}
+        alone = {request.key: next(iter(analyst.analyse([request])))[1].stream for request in given}
+    assert together == backwards == alone
+
+
 def test_written_text_keeps_to_its_limits(starter_build: Build, lenses: dict[str, Lens]) -> None:
     build = with_manifest(starter_build, text_mode="generate", text_tokens=24)
     with Analyst(build, InferenceSettings(sequences=SEQUENCES)) as analyst:

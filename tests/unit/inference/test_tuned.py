@@ -81,5 +81,6 @@ def test_analyst_is_opened_as_tuned_unless_it_is_set(
     monkeypatch.setenv(SPINS_VARIABLE, "0")
     monkeypatch.setattr("inference.tuned.describe_machine", lambda: HERE)
     save_tuned(tmp_path, make_tuned(sha256=starter_build.manifest.sha256, sequences=3, threads=1))
-    with open_analyst(starter_build, InferenceSettings(sequences=given), tmp_path) as analyst:
+    settings = InferenceSettings(sequences=given)
+    with open_analyst(starter_build, settings, tmp_path, lenses=()) as analyst:
         assert analyst.sequences == sequences
