@@ -18,7 +18,6 @@ from schemas.lens import Lens
 from training.corpora import LabelledArticle, Pointers
 from training.silver import MAX_POINTERS, RULES
 
-STYLE = PromptStyle(prompt="brief", chat="starter")
 SILVER_WEIGHT = 0.5
 # Delimiters are forced in serving; a touch of weight keeps free decoding sane.
 DELIMITER_WEIGHT = 0.05
@@ -48,10 +47,12 @@ class Example:
 
 
 class ExampleWriter:
-    """Writes examples for the lenses of one vocabulary."""
+    """Writes examples for the lenses of one vocabulary, asked in one style."""
 
-    def __init__(self, encoder: Encoder, lenses: Mapping[str, Lens], room: int) -> None:
-        self._encoder, self._lenses, self._room = encoder, lenses, room
+    def __init__(
+        self, encoder: Encoder, lenses: Mapping[str, Lens], style: PromptStyle, room: int
+    ) -> None:
+        self._encoder, self._lenses, self._style, self._room = encoder, lenses, style, room
         self._spelling = Spelling.learn(encoder)
 
     def write(self, row: LabelledArticle, budget_tokens: int, chance: random.Random) -> Example:
@@ -61,8 +62,8 @@ class ExampleWriter:
         prompt = compose_prompt(
             row.title,
             row.text,
-            render_question(lens, [field.name for field in fields], STYLE),
-            style=STYLE,
+            render_question(lens, [field.name for field in fields], self._style),
+            style=self._style,
             encoder=self._encoder,
             budget_tokens=budget_tokens,
             room=self._room,

@@ -21,7 +21,6 @@ from transformers import Gemma3TextConfig
 
 from schemas.errors import PermanentError
 from schemas.lens import Lens
-from training.examples import STYLE
 from training.model import NORM_EPSILON
 from training.pieces import PieceTable
 from training.recipe import Recipe
@@ -97,8 +96,8 @@ def build_facts(
     """Give what build.json says of a starter: how to ask it, what it knows, where it comes from."""
     return {
         "base": "scratch",
-        "prompt": STYLE.prompt,
-        "chat": STYLE.chat,
+        "prompt": recipe.style.prompt,
+        "chat": recipe.style.chat,
         "text_mode": "pointers",
         "n_ctx_train": recipe.model.context,
         "budget_tokens": recipe.sft.budget_tokens,

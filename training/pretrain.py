@@ -14,11 +14,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from inference.prompt import encode_segments, number_sentences, render_article
+from inference.prompt import PromptStyle, encode_segments, number_sentences, render_article
 from inference.reading import read_article
 from inference.spelling import Encoder
 from schemas.errors import ConfigError
-from training.examples import STYLE
 from training.loop import Batch
 
 # Leads carry the news, and short documents show more stories for the same number of tokens.
@@ -33,7 +32,11 @@ class Document:
 
 
 def encode_documents(
-    documents: Iterable[Document], encoder: Encoder, prompt_share: float, seed: int
+    documents: Iterable[Document],
+    encoder: Encoder,
+    style: PromptStyle,
+    prompt_share: float,
+    seed: int,
 ) -> Iterator[list[int]]:
     """Tokenise each document's lead as plain text or, for a share of them, as in a prompt."""
     chance = random.Random(seed)
@@ -41,16 +44,16 @@ def encode_documents(
     for document in documents:
         lead = document.text[:_LEAD_CHARS]
         if chance.random() < prompt_share:
-            tokens = encode_as_prompt(document.title, lead, encoder)
+            tokens = encode_as_prompt(document.title, lead, style, encoder)
         else:
             tokens = begin + encoder.encode_untrusted(f"{document.title}\n{lead}")
         yield tokens[:DOCUMENT_TOKENS]
 
 
-def encode_as_prompt(title: str, text: str, encoder: Encoder) -> list[int]:
+def encode_as_prompt(title: str, text: str, style: PromptStyle, encoder: Encoder) -> list[int]:
     """Tokenise an article as the first part of a serving prompt, sentences numbered."""
     reading = read_article(title, text, budget_tokens=DOCUMENT_TOKENS)
-    segments = render_article(reading, number_sentences(reading), STYLE)
+    segments = render_article(reading, number_sentences(reading), style)
     return encode_segments(segments, encoder)
 
 

@@ -4,11 +4,12 @@ Knows nothing about data or torch: a recipe is plain, frozen data and can be sto
 """
 
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from inference.prompt import PromptStyle
 from schemas.errors import ConfigError
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -88,11 +89,19 @@ class ExportRecipe(_Part):
 class Recipe(_Part):
     name: str
     seed: int
+    prompt: Literal["tag", "brief"]
+    """How the build is asked: `tag` names the lens, `brief` its fields too. A lens is always asked
+    for its whole contract in training, so either is the same words for each of its articles."""
     tokeniser: TokeniserRecipe
     model: ModelRecipe
     pretrain: PretrainRecipe
     sft: SftRecipe
     export: ExportRecipe
+
+    @property
+    def style(self) -> PromptStyle:
+        """The prompts that the build is trained on, and that its manifest asks serving for."""
+        return PromptStyle(self.prompt, "starter")
 
     @classmethod
     def load(cls, path: Path) -> Self:

@@ -94,12 +94,13 @@ def pretrain(shop: Workshop, vocabulary: Vocabulary) -> tuple[Gemma3ForCausalLM,
     """Train the language model, from factorised embeddings."""
     recipe, folder = shop.recipe.pretrain, shop.work / "pretrain"
     folder.mkdir(exist_ok=True)
-    encoded = encode_documents(shop.documents(), vocabulary, recipe.prompt_share, shop.recipe.seed)
+    style, seed = shop.recipe.style, shop.recipe.seed
+    encoded = encode_documents(shop.documents(), vocabulary, style, recipe.prompt_share, seed)
     packed = pack(encoded, folder / "tokens.npy")
     model = build_model(shop.recipe.model, vocabulary.size, shop.recipe.seed)
     loop = Loop(model, plan_of(recipe), folder)
     if not loop.resume():
-        width, seed = shop.recipe.model.width, shop.recipe.seed
+        width = shop.recipe.model.width
         counts = count_neighbours(packed, vocabulary.size)
         with torch.no_grad():
             model.model.embed_tokens.weight.copy_(
@@ -112,7 +113,7 @@ def pretrain(shop: Workshop, vocabulary: Vocabulary) -> tuple[Gemma3ForCausalLM,
 def fine_tune(shop: Workshop, vocabulary: Vocabulary, model: Gemma3ForCausalLM) -> LoopState:
     """Train the model on labelled rows; it is changed in place."""
     recipe = shop.recipe.sft
-    writer = ExampleWriter(vocabulary, shop.lenses, shop.recipe.model.context)
+    writer = ExampleWriter(vocabulary, shop.lenses, shop.recipe.style, shop.recipe.model.context)
     share = check_trained_share(shop.dataset.train, writer, recipe.budget_tokens)
     _console.print(f"{share:.1%} of the tokens are trained")
     sampler = Sampler(

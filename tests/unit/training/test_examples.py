@@ -7,17 +7,18 @@ from collections.abc import Mapping
 
 import pytest
 
-from inference.prompt import compose_prompt, render_question
+from inference.prompt import PromptStyle, compose_prompt, render_question
 from inference.vocabulary import Vocabulary
 from schemas.fields.base import ParseContext
 from schemas.lens import Lens
 from training.corpora import LabelledArticle, Pointers
-from training.examples import STYLE, Example, ExampleWriter
+from training.examples import Example, ExampleWriter
 from training.silver import RULES
 
 from .conftest import article
 
 ROOM = 512
+BRIEF, TAG = PromptStyle("brief", "starter"), PromptStyle("tag", "starter")
 EDITORIAL = {
     "category": "Crime",
     "sentiment": 2,
@@ -30,7 +31,7 @@ EDITORIAL = {
 
 @pytest.fixture(scope="module")
 def writer(vocabulary: Vocabulary, lenses: Mapping[str, Lens]) -> ExampleWriter:
-    return ExampleWriter(vocabulary, lenses, ROOM)
+    return ExampleWriter(vocabulary, lenses, BRIEF, ROOM)
 
 
 def write(writer: ExampleWriter, row: LabelledArticle, seed: int = 0) -> Example:
@@ -41,24 +42,35 @@ def answer_of(example: Example, vocabulary: Vocabulary) -> str:
     return vocabulary.decode(example.tokens[example.prompt_tokens :])
 
 
+@pytest.mark.parametrize("style", [BRIEF, TAG], ids=lambda style: style.prompt)
 def test_prompt_is_the_one_that_serving_writes(
-    writer: ExampleWriter, vocabulary: Vocabulary, lenses: Mapping[str, Lens]
+    vocabulary: Vocabulary, lenses: Mapping[str, Lens], style: PromptStyle
 ) -> None:
     row = article()
     question = render_question(
-        lenses["editorial"], [field.name for field in lenses["editorial"].contract.asked], STYLE
+        lenses["editorial"], [field.name for field in lenses["editorial"].contract.asked], style
     )
     served = compose_prompt(
         row.title,
         row.text,
         question,
-        style=STYLE,
+        style=style,
         encoder=vocabulary,
         budget_tokens=200,
         room=ROOM,
     )
-    example = write(writer, row)
+    example = write(ExampleWriter(vocabulary, lenses, style, ROOM), row)
     assert example.tokens[: example.prompt_tokens] == (*served.article, *served.question)
+
+
+def test_another_question_changes_nothing_but_the_question(
+    writer: ExampleWriter, vocabulary: Vocabulary, lenses: Mapping[str, Lens]
+) -> None:
+    brief = write(writer, article(values=EDITORIAL))
+    tag = write(ExampleWriter(vocabulary, lenses, TAG, ROOM), article(values=EDITORIAL))
+    assert tag.prompt_tokens < brief.prompt_tokens
+    assert tag.tokens[tag.prompt_tokens :] == brief.tokens[brief.prompt_tokens :]
+    assert tag.weights[tag.prompt_tokens :] == brief.weights[brief.prompt_tokens :]
 
 
 def test_nothing_of_the_prompt_is_trained(writer: ExampleWriter) -> None:

@@ -8,6 +8,7 @@ from random import Random
 
 import pytest
 
+from inference.prompt import PromptStyle
 from inference.vocabulary import Vocabulary
 from schemas.errors import ConfigError
 from schemas.lens import Lens
@@ -26,7 +27,7 @@ ROWS = [
 
 @pytest.fixture(scope="module")
 def writer(vocabulary: Vocabulary, lenses: Mapping[str, Lens]) -> ExampleWriter:
-    return ExampleWriter(vocabulary, lenses, 512)
+    return ExampleWriter(vocabulary, lenses, PromptStyle("brief", "starter"), 512)
 
 
 def sampler(writer: ExampleWriter, balance: float = 0.0) -> Sampler:
@@ -83,4 +84,6 @@ def test_loss_on_a_prompt_is_refused_before_the_first_step(
             return replace(example, weights=(1.0,) * len(example.tokens))
 
     with pytest.raises(MaskError, match="40 prompts"):
-        check_trained_share(ROWS, Careless(vocabulary, lenses, 512), 100)
+        check_trained_share(
+            ROWS, Careless(vocabulary, lenses, PromptStyle("brief", "starter"), 512), 100
+        )

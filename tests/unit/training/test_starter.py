@@ -15,6 +15,7 @@ import yaml
 from inference.builds import load_build
 from schemas.lens import Lens
 from tests.paths import ROOT
+from training.export import build_facts
 from training.recipe import RECIPES, Recipe, RecipeError
 from training.starter import main
 
@@ -65,6 +66,12 @@ def test_recipe_with_an_unknown_key_names_file_and_key(tmp_path: Path) -> None:
     path.write_text("name: odd\nsped: 3\n")
     with pytest.raises(RecipeError, match=r"odd\.yaml.*(?s:.*)sped"):
         Recipe.load(path)
+
+
+def test_manifest_asks_in_the_words_of_the_recipe(lenses: Mapping[str, Lens]) -> None:
+    recipe = Recipe.load(RECIPES / "starter.yaml").model_copy(update={"prompt": "tag"})
+    facts = build_facts(recipe, lenses, "digest", 1)
+    assert (facts["prompt"], facts["chat"]) == ("tag", "starter")
 
 
 def test_shipped_file_is_the_one_that_the_manifest_names(shipped: dict[str, Any]) -> None:
