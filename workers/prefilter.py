@@ -35,8 +35,9 @@ def screen(article_ids: list[int]) -> None:
             audits = [(article_id, one.lens) for article_id, one in decided if one.audit]
             with phase("store"), mill.database.begin() as session:
                 screenings.save(session, decided)
-                work.enqueue(session, INFERENCE, kept, priority=KEPT)
-                work.enqueue(session, INFERENCE, audits, priority=AUDIT)
+                # What was edited may wait there as back-fill, for its old text.
+                work.renew(session, INFERENCE, kept, priority=KEPT)
+                work.renew(session, INFERENCE, audits, priority=AUDIT)
                 work.finish(session, claims)
             kept_ids = sorted({article_id for article_id, _ in (*kept, *audits)})
             count(screened=len(found), kept=len(kept_ids))

@@ -97,6 +97,21 @@ def test_enqueueing_again_takes_work_away_from_whoever_has_it(database: Database
     assert states(database) == [(1, "waiting", 0)]
 
 
+def test_renewed_back_fill_is_urgent_and_new_and_what_is_claimed_stays(database: Database) -> None:
+    enqueue(database, "inference", [1, 2, 3], priority=-10)
+    read(database, "UPDATE work SET enqueued_at = now() - interval '2 days' RETURNING 1")
+    claim(database, "inference", subject_ids=[2])
+    with database.begin() as session:
+        work.fail(session, claim(database, "inference", subject_ids=[3]), retry_in=None, error="x")
+    with database.begin() as session:
+        assert work.renew(session, "inference", [1, 2, 3], priority=1) == 2
+    is_old = "enqueued_at < now() - interval '1 day'"
+    rows = read(
+        database, f"SELECT subject_id, state, priority, {is_old} FROM work ORDER BY subject_id"
+    )
+    assert rows == [(1, "waiting", 1, False), (2, "claimed", -10, True), (3, "waiting", 1, False)]
+
+
 def test_finished_work_is_gone(database: Database) -> None:
     enqueue(database, "prefilter", [1, 2])
     with database.begin() as session:
