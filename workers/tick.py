@@ -40,9 +40,10 @@ def sweep() -> None:
         signatures.thin(session, mill.settings.ingest.story_window)
     count(due=len(due), rescued=swept.rescued, buried=swept.buried)
     with phase("send"):
+        # First what waits already: if there is more than can be done, all of it has its turn.
+        send(mill.settings, swept.to_send)
         send(mill.settings, {INGEST: due if INGEST in roomy else []})
         send(mill.settings, {PREFILTER: passed_on})
-        send(mill.settings, swept.to_send)
 
 
 def _pass_on_dead_pages(mill: Mill) -> list[int]:

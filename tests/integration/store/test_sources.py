@@ -104,6 +104,20 @@ def test_four_ticks_at_once_poll_each_source_once(database: Database) -> None:
     assert sorted(source_id for each in found for source_id in each) == added
 
 
+def test_tick_takes_many_sources_and_begins_with_those_that_were_due_first(
+    database: Database,
+) -> None:
+    added = [add(database, f"https://a.example/{n}", interval=HOUR) for n in range(150)]
+    read(
+        database,
+        "UPDATE source SET next_due_at = now() - (id * 7 % 151) * interval '1 s' RETURNING 1",
+    )
+    longest_due_first = sorted(added, key=lambda source_id: -(source_id * 7 % 151))
+    with database.begin() as session:
+        assert sources.enqueue_due(session, limit=20) == longest_due_first[:20]
+    assert enqueue_due(database) == longest_due_first[20:]
+
+
 def test_polls_are_recorded(database: Database) -> None:
     source_id = add(database, "https://a.example/feed")
     with database.begin() as session:
