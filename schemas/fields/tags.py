@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field as Attribute, field_validator
 
+from schemas.faults import Fault
 from schemas.fields.base import (
     BaseField,
     CopySpans,
@@ -38,6 +39,12 @@ class TagsField(BaseField):
     @field_validator("options")
     @classmethod
     def _check_options(cls, options: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        for place, option in enumerate(options or ()):
+            if len(option) > MAX_TAG_CHARS:
+                shown = f"{option[:30]}…"
+                raise Fault(
+                    (place,), f"the option {shown!r} is longer than {MAX_TAG_CHARS} letters"
+                )
         return options and check_options(options)
 
     def decode_plan(self) -> DecodePlan:
