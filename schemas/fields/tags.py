@@ -55,7 +55,8 @@ class TagsField(BaseField):
     def parse(self, text: str, context: ParseContext) -> Parsed:
         if self.options is None:
             return parse_spans(text, context, max_items=self.max_items)
-        items = split_items(text)
+        # A lone tag with a comma in it is no list.
+        items = [text] if text in self.options else split_items(text)
         found = [find_option(item, self.options) for item in items]
         tags = [parsed.value for parsed in found if parsed.value is not None]
         notes = []
