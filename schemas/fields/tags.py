@@ -43,7 +43,7 @@ class TagsField(BaseField):
             if len(option) > MAX_TAG_CHARS:
                 shown = f"{option[:30]}…"
                 raise Fault(
-                    (place,), f"the option {shown!r} is longer than {MAX_TAG_CHARS} letters"
+                    (place,), f"the option {shown!r} is longer than {MAX_TAG_CHARS} characters"
                 )
         return options and check_options(options)
 
