@@ -194,9 +194,17 @@ SET state = CASE WHEN CAST(:retry_in AS interval) IS NULL THEN 'dead' ELSE 'wait
 """
 
 
-def finish(session: Session, claims: Sequence[Claim]) -> int:
-    """Delete what is done; returns how many of the claims were still ours."""
-    return _execute_held(session, _FINISH, claims)
+def finish(session: Session, claims: Sequence[Claim]) -> set[int]:
+    """Delete what is done; returns the subjects of those claims that were still ours.
+
+    Whoever replaces rows finishes first, in the same transaction, and writes for those alone: what
+    another one has claimed since may have been done by it, and with newer contents.
+    """
+    if not claims:
+        return set()
+    return set(
+        execute(session, f"{_FINISH}{_HELD}RETURNING subject_id", **_to_columns(claims)).scalars()
+    )
 
 
 def release(session: Session, claims: Sequence[Claim], *, delay: timedelta = timedelta(0)) -> int:
@@ -239,12 +247,13 @@ def _execute_held(
 ) -> int:
     if not claims:
         return 0
-    return execute(
-        session,
-        statement + _HELD,
-        stages=[claim.stage for claim in claims],
-        subject_ids=[claim.subject_id for claim in claims],
-        lenses=[claim.lens for claim in claims],
-        claim_ids=[claim.claim_id for claim in claims],
-        **parameters,
-    ).rowcount
+    return execute(session, statement + _HELD, **_to_columns(claims), **parameters).rowcount
+
+
+def _to_columns(claims: Sequence[Claim]) -> dict[str, list[object]]:
+    return {
+        "stages": [claim.stage for claim in claims],
+        "subject_ids": [claim.subject_id for claim in claims],
+        "lenses": [claim.lens for claim in claims],
+        "claim_ids": [claim.claim_id for claim in claims],
+    }

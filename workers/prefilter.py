@@ -31,14 +31,15 @@ def screen(article_ids: list[int]) -> None:
                 decided = [
                     (each.article_id, one) for each in found for one in mill.screener.screen(each)
                 ]
-            kept = [(article_id, one.lens) for article_id, one in decided if is_kept(one)]
-            audits = [(article_id, one.lens) for article_id, one in decided if one.audit]
             with phase("store"), mill.database.begin() as session:
+                ours = work.finish(session, claims)
+                decided = [each for each in decided if each[0] in ours]
+                kept = [(article_id, one.lens) for article_id, one in decided if is_kept(one)]
+                audits = [(article_id, one.lens) for article_id, one in decided if one.audit]
                 screenings.save(session, decided)
                 # What was edited may wait there as back-fill, for its old text.
                 work.renew(session, INFERENCE, kept, priority=KEPT)
                 work.renew(session, INFERENCE, audits, priority=AUDIT)
-                work.finish(session, claims)
             kept_ids = sorted({article_id for article_id, _ in (*kept, *audits)})
             count(screened=len(found), kept=len(kept_ids))
             send(mill.settings, {INFERENCE: kept_ids})

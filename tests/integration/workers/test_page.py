@@ -201,6 +201,7 @@ def test_edit_that_comes_while_the_page_is_read_is_kept_and_the_page_read_once_m
     mill: Mill, database: Database, web: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     article_id = poll(database, f"{web}/teasers")[-1]
+
     def edit_first(*arguments: Any) -> Any:
         monkeypatch.setattr("workers.page.fetch_page", pages.read_page)
         with database.begin() as session:

@@ -28,7 +28,7 @@ from workers.inference import analyse
 from workers.ingest import poll_source
 from workers.mill import Mill
 from workers.prefilter import screen
-from workers.queues import INFERENCE, PREFILTER, STAGES
+from workers.queues import AUDIT, INFERENCE, PREFILTER, STAGES
 from workers.reconstruct import rebuild
 from workers.sending import FULL, send
 from workers.shutdown import StopSign
@@ -124,6 +124,51 @@ def test_article_that_is_edited_while_its_twin_is_read_for_both_is_read_anew(
     edit_while_read(database, monkeypatch, lambda read_id: sum(twins) - read_id)
     analyse.run([])
     assert_read_as_edited(database)
+
+
+def overtake(
+    database: Database, monkeypatch: pytest.MonkeyPatch, target: str, change: str, task: Any
+) -> None:
+    """Let a task be overtaken once it has read: rows change, and another worker does it anew."""
+    *module, name = target.split(".")
+    original = getattr(sys.modules[".".join(module)], name)
+    stage = PREFILTER if task is screen else "reconstruct"
+
+    def read(*arguments: Any, **options: Any) -> Any:
+        found = original(*arguments, **options)
+        monkeypatch.setattr(target, original)
+        with database.begin() as session:
+            session.execute(text(change))
+            work.enqueue(session, stage, ids(database, stage), again=True)
+        task.run([])
+        return found
+
+    monkeypatch.setattr(target, read)
+    task.run([])
+    assert ids(database, stage) == []
+
+
+def test_article_that_was_screened_by_another_worker_meanwhile_keeps_the_newer_screening(
+    mill: Mill, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_corpus(tmp_path / "corpus.jsonl", 1, marks=[(0, "Parliament agreed.")])
+    poll_source.run(add_source(database, path))
+    edit = "UPDATE article SET text = 'Roses need water.', revision = 2"
+    overtake(database, monkeypatch, "store.articles.load", edit, screen)
+    assert count(database, "SELECT count(*) FROM screening WHERE decision = 'keep'") == 0
+    assert count(database, "SELECT priority FROM work WHERE stage = 'inference'") == AUDIT
+
+
+def test_completion_that_was_rebuilt_by_another_worker_meanwhile_keeps_the_newer_analysis(
+    mill: Mill, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poll_source.run(add_source(database, write_corpus(tmp_path / "corpus.jsonl", 1)))
+    screen.run([])
+    analyse.run([])
+    change = "UPDATE completion SET stream = 'Sports ||| 9'"
+    overtake(database, monkeypatch, "workers.reconstruct.rebuild_stored", change, rebuild)
+    sentiment = "SELECT CAST(values ->> 'sentiment' AS int) FROM analysis"
+    assert count(database, sentiment) == 9
 
 
 def test_each_stage_tells_the_next_which_ids_wait(
