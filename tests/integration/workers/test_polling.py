@@ -45,7 +45,7 @@ BEHAVIOURS = [
     ("circle", "failing", 0, "redirects"),
     ("entities", "healthy", 3, ""),
     ("loris", "failing", 0, "longer than 6 s in all"),
-    ("endless", "healthy", 500, "its end was not read"),
+    ("endless", "healthy", 1_900, "its end was not read"),  # As many as 0.5 MB hold.
 ]
 
 
