@@ -311,6 +311,8 @@ def remove(session: Session, source_ids: Sequence[int]) -> None:
         "DELETE FROM work WHERE stage = 'ingest' AND subject_id = ANY(:source_ids)",
         source_ids=given,
     )
+    # A poll that stores its first articles at this moment is waited for, and then seen.
+    session.execute(select(Source.id).where(Source.id.in_(given)).with_for_update())
     execute(session, _DELETE, source_ids=given)
     changes = {"state": "removed", "paused": True, "next_due_at": None}
     session.execute(update(Source).where(Source.id.in_(given)).values(**changes))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 
 from schemas.errors import PermanentError
-from store import sources, work
+from store import articles, sources, work
 from store.database import Database
 from store.sweep import sweep
-from tests.integration.store.rows import HOUR, OVER, add_articles, claim, read, states
+from tests.integration.store.rows import HOUR, OVER, add_articles, claim, make_draft, read, states
 
 
 def add(database: Database, location: str, **options: object) -> int:
@@ -132,6 +133,27 @@ def test_polls_are_recorded(database: Database) -> None:
     assert (failing.failures, failing.last_error) == (2, "timed out")
     assert (mended.failures, mended.last_error, mended.cursor) == (0, None, {"etag": "abc"})
     assert mended.last_polled_at is not None
+
+
+def test_source_is_removed_while_its_first_articles_are_stored(database: Database) -> None:
+    source_id = add(database, "https://a.example/feed", interval=HOUR)
+
+    def remove() -> None:
+        with database.begin() as session:
+            sources.remove(session, [source_id])
+
+    waiting = (
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    with ThreadPoolExecutor(1) as pool:
+        with database.begin() as session:
+            articles.insert_new(session, source_id, [make_draft(1)])
+            removal = pool.submit(remove)
+            while not removal.done() and read(database, waiting) == [(0,)]:
+                time.sleep(0.01)
+        removal.result()
+    assert read(database, "SELECT state FROM source") == [("removed",)]
 
 
 @pytest.mark.parametrize("end", ["success", "unchanged", "failure", "gone"])

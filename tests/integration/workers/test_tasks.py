@@ -253,6 +253,23 @@ def test_long_source_is_read_in_turns_at_no_cost_of_attempts(
     assert len(ids(database, PREFILTER)) == ARTICLES
 
 
+def test_source_that_is_removed_while_it_is_read_is_read_no_further(
+    mill: Mill, database: Database, corpus: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = sources.save_cursor
+
+    def remove_then_save(*arguments: Any) -> None:
+        monkeypatch.setattr(sources, "save_cursor", save)
+        save(*arguments)
+        sources.remove(arguments[0], [corpus])
+
+    monkeypatch.setattr(sources, "save_cursor", remove_then_save)
+    poll_source.run(corpus)
+    assert count(database, "SELECT count(*) FROM article") == 20
+    assert count(database, "SELECT count(*) FROM source WHERE state = 'removed'") == 1
+    assert ids(database, "ingest") == []
+
+
 def test_redis_that_is_away_costs_no_article(
     settings: Settings,
     mill: Mill,
