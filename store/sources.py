@@ -165,9 +165,12 @@ def load_all(session: Session, source_ids: Sequence[int]) -> list[StoredSource]:
     ]
 
 
-def save_cursor(session: Session, source_id: int, cursor: dict[str, Any]) -> None:
-    """Remember how far a source is read, in the transaction that stores what was read."""
-    _update(session, source_id, cursor=clean_json(cursor))
+def save_cursor(session: Session, source_id: int, cursor: dict[str, Any]) -> bool:
+    """Remember how far a source is read, in the transaction that stores what was read.
+
+    False: it was removed, and is to be read no further. Until the end, it is not removed.
+    """
+    return _update(session, source_id, cursor=clean_json(cursor))
 
 
 def record_success(
@@ -318,10 +321,11 @@ def remove(session: Session, source_ids: Sequence[int]) -> None:
     session.execute(update(Source).where(Source.id.in_(given)).values(**changes))
 
 
-def _update(session: Session, source_id: int, **changes: Any) -> None:
+def _update(session: Session, source_id: int, **changes: Any) -> bool:
     """Note what came of a poll; a source that was removed in the meantime stays as it is."""
     one = (Source.id == source_id, Source.state != "removed")
-    session.execute(update(Source).where(*one).values(**changes))
+    statement = update(Source).where(*one).values(**changes).returning(Source.id)
+    return session.execute(statement).scalar_one_or_none() is not None
 
 
 _PROGRESS = """

@@ -97,7 +97,7 @@ class Poll:
     reading: Reading
     new_items: int
     is_partial: bool = False
-    """Its time was up, or it is ours no more: whoever comes next goes on from where it stopped."""
+    """Its time was up, or its source is gone: the next message goes on where this one stopped."""
 
     @property
     def is_plain(self) -> bool:
@@ -142,15 +142,16 @@ def store_batch(mill: Mill, source: StoredSource, batch: Batch, claim: Claim) ->
     """Store a batch and how far it reaches in one transaction, then tell the prefilter.
 
     An edited entry of a feed changes its article, which is then read anew. Both come into their
-    stories. Returns how many articles are new; None if nothing was stored, since the claim is ours
-    no more: the source was removed, or another worker has it.
+    stories. Returns how many articles are new; None if the source was removed meanwhile: then
+    nothing is stored.
     """
     ingest = mill.settings.ingest
     with phase("sign"):
         drafts = [state_language(draft) for draft in batch.drafts]
         signed = sign_drafts(drafts) if is_compared(source, ingest) else {}
     with phase("store"), mill.database.begin() as session:
-        if not work.extend(session, [claim], mill.settings.queue.lease):
+        work.extend(session, [claim], mill.settings.queue.lease)
+        if not sources.save_cursor(session, source.source_id, asdict(batch.state)):
             return None
         plan, edited_ids = Plan(new=drafts), []
         if source.kind == "feed":
@@ -162,7 +163,6 @@ def store_batch(mill: Mill, source: StoredSource, batch: Batch, claim: Claim) ->
         window = ingest.story_window
         told = place_in_stories(session, new_ids, signed, window, edited_ids=edited_ids)
         paged_ids = pages.hold(session, [*new_ids, *edited_ids], find_teasers(mill, source, batch))
-        sources.save_cursor(session, source.source_id, asdict(batch.state))
     known = len(drafts) - len(new_ids) - len(edited_ids)
     count(new=len(new_ids), known=known, refused=len(batch.refused), told_again=told)
     if edited_ids:

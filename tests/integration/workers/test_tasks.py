@@ -19,7 +19,7 @@ from ingest.identity import text_key
 from newsmill.services.launcher import Services
 from schemas.errors import PermanentError
 from schemas.settings import Settings
-from store import dead, sources, work
+from store import articles, dead, sources, work
 from store.database import Database
 from tests.integration.workers.corpus import add_source, assert_whole, count, write_corpus
 from tests.integration.workers.crew import Crew
@@ -256,14 +256,15 @@ def test_long_source_is_read_in_turns_at_no_cost_of_attempts(
 def test_source_that_is_removed_while_it_is_read_is_read_no_further(
     mill: Mill, database: Database, corpus: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save = sources.save_cursor
+    insert = articles.insert_new
 
-    def remove_then_save(*arguments: Any) -> None:
-        monkeypatch.setattr(sources, "save_cursor", save)
-        save(*arguments)
-        sources.remove(arguments[0], [corpus])
+    def insert_then_remove(session: Any, *given: Any) -> list[int]:
+        monkeypatch.setattr(articles, "insert_new", insert)
+        inserted = insert(session, *given)
+        sources.remove(session, [corpus])
+        return inserted
 
-    monkeypatch.setattr(sources, "save_cursor", remove_then_save)
+    monkeypatch.setattr(articles, "insert_new", insert_then_remove)
     poll_source.run(corpus)
     assert count(database, "SELECT count(*) FROM article") == 20
     assert count(database, "SELECT count(*) FROM source WHERE state = 'removed'") == 1
