@@ -19,7 +19,7 @@ from ingest.identity import text_key
 from newsmill.services.launcher import Services
 from schemas.errors import PermanentError
 from schemas.settings import Settings
-from store import articles, dead, sources, work
+from store import articles, completions, dead, sources, work
 from store.database import Database
 from tests.integration.workers.corpus import add_source, assert_whole, count, write_corpus
 from tests.integration.workers.crew import Crew
@@ -122,6 +122,33 @@ def test_article_that_is_edited_while_its_twin_is_read_for_both_is_read_anew(
     twins = ids(database, PREFILTER)
     screen.run([])
     edit_while_read(database, monkeypatch, lambda read_id: sum(twins) - read_id)
+    analyse.run([])
+    assert_read_as_edited(database)
+
+
+def test_article_that_is_edited_while_it_gets_its_twins_answer_is_read_anew(
+    mill: Mill, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = " ".join(f"Delegate {number} took the floor and spoke." for number in range(20))
+    path = tmp_path / "twins.jsonl"
+    path.write_text(json.dumps({"title": "Parliament votes | The Post", "text": body}) + "\n")
+    poll_source.run(add_source(database, path))
+    screen.run([])
+    analyse.run([])
+    with path.open("a") as file:
+        file.write(json.dumps({"title": "Parliament votes | The Courier", "text": body}) + "\n")
+    poll_source.run(add_source(database, path))
+    screen.run([])
+    copy = completions.copy_read
+
+    def edit_first(session: Any, wanted: Any, *arguments: Any, **options: Any) -> Any:
+        monkeypatch.setattr(completions, "copy_read", copy)
+        with database.begin() as other:
+            edit = "UPDATE article SET text = text || ' More.', revision = 2 WHERE id = :id"
+            other.execute(text(edit), {"id": next(iter(wanted)).article_id})
+        return copy(session, wanted, *arguments, **options)
+
+    monkeypatch.setattr(completions, "copy_read", edit_first)
     analyse.run([])
     assert_read_as_edited(database)
 
