@@ -218,7 +218,9 @@ def _note_failure(
 ) -> None:
     source = poll.source
     seed = _seed(source, poll.reading.now)
-    decision = decide_after_failure(_pace(mill, source), error, source.failures + 1, seed=seed)
+    # A long mailbox on a line that breaks now and then gets on with every poll.
+    failures = 1 if poll.new_items else source.failures + 1
+    decision = decide_after_failure(_pace(mill, source), error, failures, seed=seed)
     reason = error.message.removeprefix(f"{source.location}: ")
     log.warning("poll_failed", source_id=source.source_id, reason=reason)
     if decision.delay is None:
