@@ -414,18 +414,18 @@ def test_tick_sends_what_waits_and_a_second_one_does_not_repeat_it(
     assert read_messages(settings, "ingest") == [corpus]
 
 
-def test_tick_adds_nothing_to_a_queue_that_nobody_reads(
+def test_nothing_is_added_to_a_queue_that_nobody_reads(
     mill: Mill, settings: Settings, database: Database, corpus: int
 ) -> None:
-    poll_source.run(corpus)
-    with database.begin() as session:
-        session.execute(text("UPDATE work SET sent_at = NULL"))
     assert settings.redis_url is not None
     with redis.Redis.from_url(settings.redis_url.get_secret_value()) as client:
         client.rpush(PREFILTER, *["unread"] * FULL)
-        before = client.llen(PREFILTER)
+        poll_source.run(corpus)
+        assert client.llen(PREFILTER) == FULL
+        with database.begin() as session:
+            session.execute(text("UPDATE work SET sent_at = NULL"))
         sweep.run()
-        assert client.llen(PREFILTER) == before
+        assert client.llen(PREFILTER) == FULL
         client.delete(PREFILTER)
         sweep.run()
         assert client.llen(PREFILTER) > 0
