@@ -197,8 +197,8 @@ SET state = CASE WHEN CAST(:retry_in AS interval) IS NULL THEN 'dead' ELSE 'wait
 def finish(session: Session, claims: Sequence[Claim]) -> set[int]:
     """Delete what is done; returns the subjects of those claims that were still ours.
 
-    Whoever replaces rows finishes first, in the same transaction, and writes for those alone: what
-    another one has claimed since may have been done by it, and with newer contents.
+    Whoever replaces rows writes for those alone: what another one has claimed since may have been
+    done by it, and with newer contents.
     """
     if not claims:
         return set()
