@@ -56,6 +56,18 @@ class Batch:
     state: SourceState
 
 
+def cut_feed(whole: Batch, before: SourceState, size: int = BATCH_DRAFTS) -> Iterator[Batch]:
+    """Cut what a feed gave into batches, its end first: feeds begin with the newest.
+
+    Only the last batch has the new state, so that an interrupted read of the feed begins anew.
+    """
+    drafts = whole.drafts
+    while len(drafts) > size:
+        yield Batch(drafts[-size:], (), (), before)
+        drafts = drafts[:-size]
+    yield replace(whole, drafts=drafts)
+
+
 def place_items(
     outcomes: Sequence[ArticleDraft | Refused], before: int, after: int
 ) -> Iterator[Item]:

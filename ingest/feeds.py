@@ -20,9 +20,9 @@ from ingest.drafting import RawItem, make_draft
 from ingest.json_feeds import looks_like_json, parse_json_feed
 from ingest.markup import read_either, read_html
 from ingest.parsed_feeds import (
-    MAX_ITEMS,
     MAX_TAGS,
     ParsedFeed,
+    choose_newest,
     gather_feed,
     note_length,
     refuse_feed,
@@ -63,7 +63,7 @@ def parse_feed(
         return refuse_feed(_describe_no_feed(body))
     outcomes = [
         _read_entry(entry, number, parsed.feed, now)
-        for number, entry in enumerate(parsed.entries[:MAX_ITEMS], start=1)
+        for number, entry in choose_newest(parsed.entries, _date)
     ]
     title = _read_detail(parsed.feed.get("title_detail") or {}).text
     return gather_feed(outcomes, _notes(parsed), title=one_line(title), ttl=_ttl(parsed.feed))

@@ -6,7 +6,7 @@ since who an article is, is decided by its content, a mail that comes twice make
 
 Marks: `history_id`, up to which the history is read; or, during a full read, `next_history_id`
 (taken before it began, so that nothing falls between the two). While either is being read,
-`reached` is the last mail.
+`reached` is the last mail, so that whoever is interrupted goes on behind it.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ NO_NEWS = frozenset({"DRAFT", "SPAM", "TRASH"})
 """Labels of what is not read, unless the source names the label."""
 MAX_UNSURE = 500
 """Mails that the query did not find yet; Gmail's search may lag a moment behind."""
+PORTION = 100
+"""Changes that are looked up and read together: few enough that marks move within a minute."""
 MAX_LABELS_NAMED = 10
 
 
@@ -91,11 +93,7 @@ def _sync_all(
         for label_id in label_ids
         for message_id in mailbox.list_messages(label_id, location.query)
     )
-    message_ids = list(newest_first)[::-1]
-    reached = marks.get("reached")
-    if reached in newest_first:
-        message_ids = message_ids[message_ids.index(reached) + 1 :]
-    for message_id in message_ids:
+    for message_id in _go_on(list(newest_first)[::-1], marks.get("reached")):
         kept = {"next_history_id": history_id, "reached": message_id}
         yield from _receive(mailbox, message_id, label_ids, kept)
     yield Received("Gmail", None, {"history_id": history_id})
@@ -128,34 +126,54 @@ def _sync_changes(
     changes: Sequence[tuple[int, str]],
     history_id: int,
 ) -> Iterator[Received]:
-    """Read what the history names and the query finds.
+    """Read what the history names and the query finds, portion by portion.
 
     The history knows no query. What the query does not find is asked for once more at the next
-    poll, since the search may not know yet what the history does.
+    poll, since the search may not know yet what the history does. If this is interrupted, the
+    history is listed from the same place again, and read on from the last mail.
     """
-    unsure = list(marks.get("unsure", ()))
-    message_ids = [*dict.fromkeys([*unsure, *(message for _, message in changes)])]
-    missed: list[str] = []
-    if location.query and message_ids:
-        found = _search(mailbox, location.query, label_ids, message_ids)
-        missed = [each for each in message_ids if each not in found and each not in unsure]
-        message_ids = [each for each in message_ids if each in found]
-    elif marks.get("reached") in message_ids:
-        # Not with a query: it may find now, further up, what it did not find before.
-        message_ids = message_ids[message_ids.index(marks["reached"]) + 1 :]
-    for message_id in message_ids:
-        # If this is interrupted, the history is listed from the same place again.
-        yield from _receive(mailbox, message_id, label_ids, {**marks, "reached": message_id})
-    after: dict[str, Any] = {"history_id": history_id}
-    yield Received("Gmail", None, after | ({"unsure": missed[-MAX_UNSURE:]} if missed else {}))
+    after, reached = marks["history_id"], marks.get("reached")
+    unsure, missed = list(marks.get("unsure", ())), list[str]()
+    message_ids = _go_on([message for _, message in changes], reached)
+    for portion in _cut_portions([*dict.fromkeys([*unsure, *message_ids])]):
+        found = _search(mailbox, location.query, label_ids, portion)
+        for message_id in portion:
+            if message_id in unsure:
+                unsure.remove(message_id)
+            else:
+                reached = message_id
+                missed += [] if message_id in found else [message_id]
+            kept = {"history_id": after, "reached": reached} | _keep_unsure(unsure + missed)
+            if message_id in found:
+                yield from _receive(mailbox, message_id, label_ids, kept)
+        yield Received("Gmail", None, kept)
+    yield Received("Gmail", None, {"history_id": history_id} | _keep_unsure(missed))
+
+
+def _go_on(message_ids: list[str], reached: str | None) -> list[str]:
+    """Give those behind the last that was read; all, if it is not there any more."""
+    return message_ids[message_ids.index(reached) + 1 :] if reached in message_ids else message_ids
+
+
+def _cut_portions(message_ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(message_ids), PORTION):
+        yield message_ids[start : start + PORTION]
+
+
+def _keep_unsure(unsure: Sequence[str]) -> dict[str, Any]:
+    return {"unsure": unsure[-MAX_UNSURE:]} if unsure else {}
 
 
 def _search(
     mailbox: Mailbox, query: str, label_ids: Sequence[str | None], message_ids: Sequence[str]
 ) -> set[str]:
     """Give those of the messages that a query finds; it is asked no further back than they go."""
-    heads = filter(None, map(mailbox.read_head, message_ids))
-    oldest_s = min((head.received_ms for head in heads), default=0) // 1000
+    if not query:
+        return set(message_ids)
+    heads = [*filter(None, map(mailbox.read_head, message_ids))]
+    if not heads:
+        return set()
+    oldest_s = min(head.received_ms for head in heads) // 1000
     narrowed = f"({query}) after:{oldest_s - 1}" if oldest_s > 1 else query
     return {
         message_id

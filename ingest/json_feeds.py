@@ -14,9 +14,9 @@ from ingest.dates import read_date
 from ingest.drafting import RawItem, make_draft
 from ingest.markup import read_html
 from ingest.parsed_feeds import (
-    MAX_ITEMS,
     MAX_TAGS,
     ParsedFeed,
+    choose_newest,
     gather_feed,
     note_length,
     refuse_feed,
@@ -41,10 +41,7 @@ def parse_json_feed(body: bytes, *, now: datetime) -> ParsedFeed:
         return refuse_feed("this is JSON, but no JSON Feed: it has no list of items")
     if not _text(feed, "version").startswith(("https://jsonfeed.org/", "http://jsonfeed.org/")):
         return refuse_feed("this is JSON, but no JSON Feed: it names no version of it")
-    outcomes = [
-        _read_item(item, number, feed, now)
-        for number, item in enumerate(items[:MAX_ITEMS], start=1)
-    ]
+    outcomes = [_read_item(item, number, feed, now) for number, item in choose_newest(items, _date)]
     return gather_feed(outcomes, note_length(len(items)), title=one_line(_text(feed, "title")))
 
 
@@ -60,7 +57,7 @@ def _read_item(
         external_id=_id(item),
         title=_text(item, "title"),
         url=link,
-        published_at=read_date(item.get("date_published")) or read_date(item.get("date_modified")),
+        published_at=_date(item),
         author=_author(item) or _author(feed),
         language=_text(item, "language") or _text(feed, "language"),
         metadata={"feed_title": one_line(_text(feed, "title")), "tags": _tags(item)},
@@ -72,6 +69,12 @@ def _read_body(item: dict[str, Any], base_url: str) -> ReadText:
     if markup := _text(item, "content_html"):
         return read_html(markup, base_url)
     return read_plain(_text(item, "content_text") or _text(item, "summary"))
+
+
+def _date(item: Any) -> datetime | None:
+    if not isinstance(item, dict):
+        return None
+    return read_date(item.get("date_published")) or read_date(item.get("date_modified"))
 
 
 def _id(item: dict[str, Any]) -> str:

@@ -27,7 +27,7 @@ class Received:
     where: str
     """Names it in its mailbox, without any address."""
     mail: bytes | Refused | None
-    """None: nothing was received, only the marks move."""
+    """None: nothing was received, only the marks move; what came before is worth storing now."""
     marks: Mapping[str, Any]
     note: str = ""
 
@@ -56,22 +56,26 @@ def cut_mail_batches(
 ) -> Iterator[Batch]:
     """Read mails into batches of about `size` drafts; a mail is never torn apart.
 
-    The last batch may be empty: it only says how far everything was looked through.
+    A batch also ends where only the marks move, so that a poll which looks through much and finds
+    little stores how far it is. It may be empty: then it only says that.
     """
     drafts: list[ArticleDraft] = []
     refused: list[Refused] = []
     notes: list[str] = []
     weight = 0
+    stored: SourceState | None = None
     for each in received:
         for outcome in _read(each, now, split_newsletters=split_newsletters):
             (refused if isinstance(outcome, Refused) else drafts).append(outcome)  # type: ignore[arg-type]
         notes += [each.note] if each.note else []
         weight += len(each.mail) if isinstance(each.mail, bytes) else 0
         state = replace(state, marks=dict(each.marks))
-        if len(drafts) + len(refused) >= min(size, BATCH_MAILS) or weight >= BATCH_BYTES:
+        is_full = len(drafts) + len(refused) >= min(size, BATCH_MAILS) or weight >= BATCH_BYTES
+        if is_full or each.mail is None:
             yield Batch(tuple(drafts), tuple(refused), tuple(notes), state)
-            drafts, refused, notes, weight = [], [], [], 0
-    yield Batch(tuple(drafts), tuple(refused), tuple(notes), state)
+            drafts, refused, notes, weight, stored = [], [], [], 0, state
+    if state is not stored:
+        yield Batch(tuple(drafts), tuple(refused), tuple(notes), state)
 
 
 def _read(

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from operator import itemgetter
+from typing import TypeVar
 
 from ingest.batches import Refused
+from ingest.dates import EARLIEST
 from schemas.articles import ArticleDraft
 
-MAX_ITEMS = 500
-"""Articles taken from one poll of one feed; a usual feed has 10 to 100."""
+T = TypeVar("T")
+
+MAX_ITEMS = 2_000
+"""Articles taken from one poll of one feed; a usual feed has 10 to 100, a day's preprints 1,000."""
 MAX_TAGS = 20
 SHARED_URL_NOTE = "other entries of the feed have the same link: it does not identify this one"
 
@@ -49,10 +54,25 @@ def refuse_feed(reason: str) -> ParsedFeed:
     return ParsedFeed(refused=(Refused("feed", reason),), is_unreadable=True)
 
 
+def choose_newest(
+    entries: Sequence[T], date: Callable[[T], datetime | None]
+) -> list[tuple[int, T]]:
+    """Give the entries that are taken with their numbers from 1, in the feed's own order.
+
+    Of more than are taken, these are the newest, wherever they stand; where dates do not tell, the
+    first, since feeds begin with the newest.
+    """
+    numbered = list(enumerate(entries, start=1))
+    if len(numbered) <= MAX_ITEMS:
+        return numbered
+    newest = sorted(numbered, key=lambda each: date(each[1]) or EARLIEST, reverse=True)
+    return sorted(newest[:MAX_ITEMS], key=itemgetter(0))
+
+
 def note_length(entries: int) -> list[str]:
     """Say what a feed's number of entries calls for."""
     if entries > MAX_ITEMS:
-        return [f"the feed has {entries:,} entries: {MAX_ITEMS} were taken"]
+        return [f"the feed has {entries:,} entries: the newest {MAX_ITEMS:,} were taken"]
     return [] if entries else ["the feed has no entries"]
 
 

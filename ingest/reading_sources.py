@@ -12,7 +12,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from ingest.batches import BATCH_DRAFTS, Batch, Item, SourceState, cut_batches, place_items
+from ingest.batches import (
+    BATCH_DRAFTS,
+    Batch,
+    Item,
+    SourceState,
+    cut_batches,
+    cut_feed,
+    place_items,
+)
 from ingest.corpora import read_corpus
 from ingest.discovery import find_feed_links
 from ingest.feeds import parse_feed
@@ -111,7 +119,7 @@ def read_source(
         )
         return PollOutcome(True, batches)
     if spec.is_remote:
-        return _read_feed_url(spec.location, state, now, client, parse)
+        return _read_feed_url(spec.location, state, now, client, parse, size=batch_drafts)
     path = Path(spec.location)
     if path.is_dir():
         items = read_mail_folder(path, state.position, now, split_newsletters=split_newsletters)
@@ -120,7 +128,7 @@ def read_source(
     if status.is_read(state):
         return _unchanged()
     if spec.kind == "feed":
-        return PollOutcome(True, _read_feed_file(path, status, now, parse))
+        return PollOutcome(True, _read_feed_file(path, status, now, parse, size=batch_drafts))
     start = status.resume(state)
     items = _read_items(spec, path, start.position, now, split_newsletters=split_newsletters)
     return PollOutcome(True, cut_batches(items, start, batch_drafts, status.stamp))
@@ -131,7 +139,7 @@ def _unchanged() -> PollOutcome:
 
 
 def _read_feed_url(
-    url: str, state: SourceState, now: datetime, client: Fetches, parse: ParsesFeeds
+    url: str, state: SourceState, now: datetime, client: Fetches, parse: ParsesFeeds, *, size: int
 ) -> PollOutcome:
     answer = client.fetch(url, etag=state.etag, last_modified=state.last_modified)
     if isinstance(answer, NotModified):
@@ -144,18 +152,18 @@ def _read_feed_url(
         raise _unreadable(feed, url, hint)
     notes = (*feed.notes, CUT_NOTE) if answer.is_cut else feed.notes
     kept = SourceState(answer.etag, answer.last_modified)
-    batch = Batch(feed.drafts, feed.refused, notes, kept)
+    whole = Batch(feed.drafts, feed.refused, notes, kept)
     facts = FeedFacts(
         title=feed.title,
         dates=tuple(draft.published_at for draft in feed.drafts if draft.published_at),
         wish=max(filter(None, (answer.fresh_for, feed.ttl)), default=None),
         moved_to=answer.moved_to,
     )
-    return PollOutcome(True, iter((batch,)), facts)
+    return PollOutcome(True, cut_feed(whole, state, size), facts)
 
 
 def _read_feed_file(
-    path: Path, status: FileStatus, now: datetime, parse: ParsesFeeds
+    path: Path, status: FileStatus, now: datetime, parse: ParsesFeeds, *, size: int
 ) -> Iterator[Batch]:
     with open_source(path) as stream:
         body = stream.read(MAX_FEED_FILE_BYTES + 1)
@@ -165,7 +173,8 @@ def _read_feed_file(
     feed = parse(body, url=path.as_uri(), now=now)
     if feed.is_unreadable:
         raise _unreadable(feed, str(path))
-    yield Batch(feed.drafts, feed.refused, feed.notes, SourceState(last_modified=status.stamp))
+    kept = SourceState(last_modified=status.stamp)
+    yield from cut_feed(Batch(feed.drafts, feed.refused, feed.notes, kept), SourceState(), size)
 
 
 def _unreadable(feed: ParsedFeed, location: str, hint: str = "") -> PermanentError:

@@ -51,7 +51,8 @@ class Plan:
 
 def sort_drafts(drafts: Sequence[ArticleDraft], versions: Iterable[Version]) -> Plan:
     """Part the drafts of one batch into new articles and edits of old ones."""
-    stored = list(versions)
+    # Of several under one reused id, the newest is the one that the source still gives.
+    stored = sorted(versions, key=lambda version: version.article_id)
     by_id = {version.external_id: version for version in stored}
     by_address = {each.address_key: each for each in stored if each.address_key}
     keys = {version.content_key for version in stored}

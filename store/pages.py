@@ -53,7 +53,7 @@ UPDATE article
 SET text = :text, links = coalesce(CAST(:links AS jsonb), links),
     metadata = metadata || jsonb_build_object('body_from', CAST(:chosen AS text)),
     notes = notes || CAST(:notes AS jsonb)
-WHERE id = :article_id
+WHERE id = :article_id AND revision = :revision
 """
 
 
@@ -94,22 +94,28 @@ def list_waiting(session: Session, url: str | None = None) -> list[tuple[int, st
 def save(
     session: Session,
     article_id: int,
+    revision: int,
     *,
     chosen: str,
     text: str,
     links: Sequence[Link] | None,
     note: str | None,
-) -> None:
-    """Give an article the text that was chosen for it, and say where it came from."""
+) -> bool:
+    """Give an article the text that was chosen for it, and say where it came from.
+
+    False: it has another revision than the one that was chosen from, and keeps what it says now.
+    """
     written: list[dict[str, Any]] | None = (
         None if links is None else [link.model_dump() for link in links]
     )
-    execute(
+    saved = execute(
         session,
         _SAVE,
         article_id=article_id,
+        revision=revision,
         chosen=chosen,
         text=clean_text(text),
         links=None if written is None else to_json(written),
         notes=to_json([note] if note else []),
     )
+    return saved.rowcount == 1

@@ -148,7 +148,9 @@ SELECT count(*) FROM gone
 
 _THIN = """
 WITH old AS (
-    SELECT article_id FROM signature WHERE created_at < now() - :window LIMIT :limit
+    SELECT article_id FROM signature WHERE created_at < now() - :window
+    ORDER BY created_at  -- By the index, whatever the planner knows of the table.
+    LIMIT :limit
     FOR UPDATE SKIP LOCKED
 )
 """

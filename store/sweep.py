@@ -62,8 +62,12 @@ UPDATE work
 SET sent_at = now()
 FROM unsent
 WHERE (work.stage, work.subject_id, work.lens) = (unsent.stage, unsent.subject_id, unsent.lens)
-RETURNING work.subject_id
+RETURNING work.subject_id, work.enqueued_at
 """
+
+OLDEST_FIRST = ("ingest",)
+"""Stages in which what has waited longest is sent first, and not the newest. Sources come round
+again: of more than can be polled, the same ones would else go first each time, and some never."""
 
 
 def sweep(
@@ -95,5 +99,7 @@ def end_leases(session: Session) -> int:
 
 
 def _mark_sent(session: Session, stage: str, resend_after: timedelta, limit: int) -> list[int]:
-    rows = execute(session, _MARK_SENT, stage=stage, resend_after=resend_after, limit=limit)
-    return sorted(set(rows.scalars()), reverse=True)
+    rows = execute(session, _MARK_SENT, stage=stage, resend_after=resend_after, limit=limit).all()
+    if stage in OLDEST_FIRST:
+        return [subject_id for subject_id, _ in sorted(rows, key=lambda row: (row[1], row[0]))]
+    return sorted({subject_id for subject_id, _ in rows}, reverse=True)

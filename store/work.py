@@ -52,7 +52,7 @@ _KEEP = "DO NOTHING"
 _START_ANEW = """
 DO UPDATE SET state = 'waiting', attempts = 0, claim_id = NULL, lease_until = NULL,
     due_at = now(), sent_at = now(), priority = greatest(work.priority, excluded.priority),
-    failed_at = NULL, error = NULL, traceback = NULL
+    enqueued_at = now(), failed_at = NULL, error = NULL, traceback = NULL
 """
 
 
@@ -70,13 +70,25 @@ def enqueue(
     it starts anew, also when it is claimed (the worker's result then no longer counts) or dead.
     Returns how many rows were added or started anew.
     """
+    return _add(session, stage, items, priority, _START_ANEW if again else _KEEP)
+
+
+def renew(session: Session, stage: str, items: Iterable[Item], *, priority: int = 0) -> int:
+    """Add work, or let it start anew where it waits, as back-fill too, or is dead.
+
+    What is claimed stays with its worker, which looks itself whether its subject has changed.
+    """
+    return _add(session, stage, items, priority, f"{_START_ANEW} WHERE work.state <> 'claimed'")
+
+
+def _add(session: Session, stage: str, items: Iterable[Item], priority: int, known: str) -> int:
     keys = sorted({(item, "") if isinstance(item, int) else item for item in items})
     if not keys:
         return 0
     # Sorted, so that two transactions that add the same rows take them in the same order.
     return execute(
         session,
-        _ENQUEUE + (_START_ANEW if again else _KEEP),
+        _ENQUEUE + known,
         stage=stage,
         subject_ids=[subject_id for subject_id, _ in keys],
         lenses=[lens for _, lens in keys],
@@ -182,9 +194,17 @@ SET state = CASE WHEN CAST(:retry_in AS interval) IS NULL THEN 'dead' ELSE 'wait
 """
 
 
-def finish(session: Session, claims: Sequence[Claim]) -> int:
-    """Delete what is done; returns how many of the claims were still ours."""
-    return _execute_held(session, _FINISH, claims)
+def finish(session: Session, claims: Sequence[Claim]) -> set[int]:
+    """Delete what is done; returns the subjects of those claims that were still ours.
+
+    Whoever replaces rows writes for those alone: what another one has claimed since may have been
+    done by it, and with newer contents.
+    """
+    if not claims:
+        return set()
+    return set(
+        execute(session, f"{_FINISH}{_HELD}RETURNING subject_id", **_to_columns(claims)).scalars()
+    )
 
 
 def release(session: Session, claims: Sequence[Claim], *, delay: timedelta = timedelta(0)) -> int:
@@ -227,12 +247,13 @@ def _execute_held(
 ) -> int:
     if not claims:
         return 0
-    return execute(
-        session,
-        statement + _HELD,
-        stages=[claim.stage for claim in claims],
-        subject_ids=[claim.subject_id for claim in claims],
-        lenses=[claim.lens for claim in claims],
-        claim_ids=[claim.claim_id for claim in claims],
-        **parameters,
-    ).rowcount
+    return execute(session, statement + _HELD, **_to_columns(claims), **parameters).rowcount
+
+
+def _to_columns(claims: Sequence[Claim]) -> dict[str, list[object]]:
+    return {
+        "stages": [claim.stage for claim in claims],
+        "subject_ids": [claim.subject_id for claim in claims],
+        "lenses": [claim.lens for claim in claims],
+        "claim_ids": [claim.claim_id for claim in claims],
+    }

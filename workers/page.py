@@ -73,11 +73,13 @@ def _read(mill: Mill, article: StoredArticle | None, host: list[str], claim: Cla
         if isinstance(chosen, Later):
             work.fail(session, [claim], retry_in=chosen.wait, error=chosen.reason)
             count(tried_again_later=1)
-        else:
-            _store(mill, session, article, chosen)
+            goes_on = False
+        elif goes_on := _store(mill, session, article, chosen):
             work.finish(session, [claim])
+        else:
+            work.release(session, [claim])
         free_hosts(mill, session, host)
-    return not isinstance(chosen, Later)
+    return goes_on
 
 
 @dataclass(frozen=True)
@@ -108,25 +110,29 @@ def _fetch(mill: Mill, teaser: Teaser, claim: Claim) -> BestBody | Later:
 
 def _store(
     mill: Mill, session: Session, article: StoredArticle | None, best: BestBody | None
-) -> None:
-    """Store the better text, and let the article be screened."""
+) -> bool:
+    """Store the better text, and let the article be screened; False if it was edited meanwhile."""
     if article is None:
-        return
+        return True
     if best is not None:
         # Before any row is written: whoever has this turn may write to the same article.
         articles.lock_inserts(session)
-        pages.save(
+        is_saved = pages.save(
             session,
             article.article_id,
+            article.revision,
             chosen=best.chosen,
             text=best.text,
             links=best.links,
             note=best.note,
         )
+        if not is_saved:
+            return False
         count(**{f"from_{best.chosen}": 1})
         if best.text != article.text:
             _place(mill, session, replace(article, text=best.text))
     work.enqueue(session, PREFILTER, [article.article_id], again=True)
+    return True
 
 
 def _place(mill: Mill, session: Session, article: StoredArticle) -> None:

@@ -97,7 +97,7 @@ class Poll:
     reading: Reading
     new_items: int
     is_partial: bool = False
-    """Its time was up: the next message goes on from where this one has stopped."""
+    """Its time was up, or its source is gone: the next message goes on where this one stopped."""
 
     @property
     def is_plain(self) -> bool:
@@ -114,8 +114,9 @@ def read_and_store(mill: Mill, source: StoredSource, claim: Claim) -> Poll:
     within = Slice(mill.settings.queue.task_time_limit / 2)
     reading, new_items = Reading(mill, source), 0
     for batch in reading.batches():
-        new_items += store_batch(mill, source, batch, [claim])
-        if within.is_over:
+        stored = store_batch(mill, source, batch, claim)
+        new_items += stored or 0
+        if stored is None or within.is_over:
             return Poll(source, claim, reading, new_items, is_partial=True)
     if reading.error and source.interval is None:
         raise reading.error
@@ -137,17 +138,21 @@ def note_polls(mill: Mill, session: Session, polls: Sequence[Poll]) -> None:
     sources.record_unchanged(session, plain)
 
 
-def store_batch(mill: Mill, source: StoredSource, batch: Batch, claims: list[Claim]) -> int:
+def store_batch(mill: Mill, source: StoredSource, batch: Batch, claim: Claim) -> int | None:
     """Store a batch and how far it reaches in one transaction, then tell the prefilter.
 
     An edited entry of a feed changes its article, which is then read anew. Both come into their
-    stories. Returns how many articles are new.
+    stories. Returns how many articles are new; None if the source was removed meanwhile: then
+    nothing is stored.
     """
     ingest = mill.settings.ingest
     with phase("sign"):
         drafts = [state_language(draft) for draft in batch.drafts]
         signed = sign_drafts(drafts) if is_compared(source, ingest) else {}
     with phase("store"), mill.database.begin() as session:
+        work.extend(session, [claim], mill.settings.queue.lease)
+        if not sources.save_cursor(session, source.source_id, asdict(batch.state)):
+            return None
         plan, edited_ids = Plan(new=drafts), []
         if source.kind == "feed":
             versions = revisions.find_versions(session, source.source_id, drafts)
@@ -158,8 +163,6 @@ def store_batch(mill: Mill, source: StoredSource, batch: Batch, claims: list[Cla
         window = ingest.story_window
         told = place_in_stories(session, new_ids, signed, window, edited_ids=edited_ids)
         paged_ids = pages.hold(session, [*new_ids, *edited_ids], find_teasers(mill, source, batch))
-        sources.save_cursor(session, source.source_id, asdict(batch.state))
-        work.extend(session, claims, mill.settings.queue.lease)
     known = len(drafts) - len(new_ids) - len(edited_ids)
     count(new=len(new_ids), known=known, refused=len(batch.refused), told_again=told)
     if edited_ids:
@@ -215,7 +218,9 @@ def _note_failure(
 ) -> None:
     source = poll.source
     seed = _seed(source, poll.reading.now)
-    decision = decide_after_failure(_pace(mill, source), error, source.failures + 1, seed=seed)
+    # A long mailbox on a line that breaks now and then gets on with every poll.
+    failures = 1 if poll.new_items else source.failures + 1
+    decision = decide_after_failure(_pace(mill, source), error, failures, seed=seed)
     reason = error.message.removeprefix(f"{source.location}: ")
     log.warning("poll_failed", source_id=source.source_id, reason=reason)
     if decision.delay is None:

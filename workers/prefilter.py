@@ -9,7 +9,7 @@ from __future__ import annotations
 from ingest.screening import Decision
 from store import articles, screenings, work
 from workers.app import app
-from workers.attempts import attempt, take
+from workers.attempts import attempt, give_back, take
 from workers.journal import count, phase
 from workers.mill import get_mill
 from workers.queues import AUDIT, INFERENCE, KEPT, PREFILTER, TASKS
@@ -35,9 +35,16 @@ def screen(article_ids: list[int]) -> None:
             audits = [(article_id, one.lens) for article_id, one in decided if one.audit]
             with phase("store"), mill.database.begin() as session:
                 screenings.save(session, decided)
-                work.enqueue(session, INFERENCE, kept, priority=KEPT)
-                work.enqueue(session, INFERENCE, audits, priority=AUDIT)
-                work.finish(session, claims)
+                # What was edited may wait there as back-fill, for its old text.
+                work.renew(session, INFERENCE, kept, priority=KEPT)
+                work.renew(session, INFERENCE, audits, priority=AUDIT)
+                # Last, as a poll that stores an edit takes the article before its work.
+                if is_outdated := work.finish(session, claims) != set(claimed_ids):
+                    session.rollback()
+            if is_outdated:
+                # Some were edited and are another's work now; the rest comes again at once.
+                give_back(mill, claims)
+                continue
             kept_ids = sorted({article_id for article_id, _ in (*kept, *audits)})
             count(screened=len(found), kept=len(kept_ids))
             send(mill.settings, {INFERENCE: kept_ids})

@@ -27,8 +27,8 @@ def rebuild(completion_ids: list[int]) -> None:
             with phase("rebuild"):
                 rebuilt = rebuild_stored(mill.database, claimed_ids, mill.lenses)
             with phase("store"), mill.database.begin() as session:
-                analyses.save(session, rebuilt)
-                work.finish(session, claims)
+                ours = work.finish(session, claims)
+                analyses.save(session, [each for each in rebuilt if each.completion_id in ours])
             count(rebuilt=len(rebuilt))
     if within.is_over:
         send(mill.settings, {RECONSTRUCT: completion_ids})

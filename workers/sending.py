@@ -2,8 +2,8 @@
 
 A message says "look here" and no more. It expires when the sweep would send it again, so that
 however slow a stage is, its queue holds about one live message for each thing that waits. An
-expired one leaves its queue only when a worker takes it: to a queue that nobody reads, the sweep
-adds nothing, or a worker that is away for days would fill Redis for all others.
+expired one leaves its queue only when a worker takes it: to a queue that nobody reads, nothing is
+added, or a worker that is away for days would fill Redis for all others.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from redis import RedisError
 
 from schemas.settings import Settings
 from workers.queues import INGEST, PAGE, PREFILTER, TASKS, TICK, WORK
-from workers.recording_switch import connect
 
 log = structlog.get_logger(__name__)
 
@@ -29,14 +28,15 @@ SOURCES = 20
 """Sources to a message: what stands around their polls is shared, see `workers/rounds.py`."""
 
 FULL = 1_000
-"""Messages, of about 1 kB, from which on the sweep leaves a queue alone. A worker that comes back
-drops the expired ones in seconds."""
+"""Messages, of about 1 kB, from which on a queue is left alone. A worker that comes back drops the
+expired ones in seconds."""
 
 
 def send(settings: Settings, messages: Mapping[str, Sequence[int]]) -> bool:
     """Send ids to the queues of their stages; False when Redis could not be reached.
 
-    Then the rows wait for the sweep, which sends again what nobody has claimed.
+    Then, or if a queue is full, the rows wait for the sweep, which sends again what nobody has
+    claimed.
     """
     planned = (
         (stage, ids if stage == INGEST and isinstance(ids, list) else [ids])
@@ -50,25 +50,31 @@ def send_tick(settings: Settings) -> bool:
     return _publish(settings, [(TICK, [])])
 
 
-def list_roomy(settings: Settings) -> tuple[str, ...]:
-    """List the stages whose queues have room for more messages; all where Redis does not say."""
-    if settings.redis_url is None:
-        return WORK
+def list_roomy() -> tuple[str, ...]:
+    """List the stages whose queues have room for more messages."""
+    return tuple(stage for stage in WORK if has_room(stage))
+
+
+def has_room(queue: str) -> bool:
+    """Tell whether a queue has room for more messages; it has where Redis does not say."""
     try:
-        with connect(settings.redis_url.get_secret_value()) as client:
-            lengths = [int(client.llen(stage)) for stage in WORK]
-    except (RedisError, ValueError):
-        return WORK
-    return tuple(stage for stage, length in zip(WORK, lengths, strict=True) if length < FULL)
+        with current_app.pool.acquire(block=True) as connection:
+            return int(connection.default_channel.client.llen(queue)) < FULL
+    except (OperationalError, RedisError):
+        return True
 
 
 def _publish(settings: Settings, messages: Iterable[tuple[str, list[Any]]]) -> bool:
     expires_s = settings.queue.resend_after.total_seconds()
+    looked_at: dict[str, bool] = {}
     try:
         for queue, arguments in messages:
-            current_app.send_task(
-                TASKS[queue], arguments, queue=queue, expires=expires_s, ignore_result=True
-            )
+            if queue not in looked_at:
+                looked_at[queue] = has_room(queue)
+            if looked_at[queue]:
+                current_app.send_task(
+                    TASKS[queue], arguments, queue=queue, expires=expires_s, ignore_result=True
+                )
     except OperationalError as error:
         log.warning("message_not_sent", error=str(error))
         return False

@@ -14,13 +14,13 @@ from sqlalchemy.orm import Session
 
 from ingest.identity import text_key
 from schemas.effort import Effort
-from store import completions, work
+from store import articles, completions, work
 from store.articles import StoredArticle
 from store.completions import Copied, Wanted
 from store.work import Claim
 from workers.journal import count, phase
 from workers.mill import Mill
-from workers.queues import BACK_FILL, INFERENCE, RECONSTRUCT
+from workers.queues import BACK_FILL, INFERENCE, KEPT, RECONSTRUCT
 from workers.sending import send
 
 Key = tuple[int, str]
@@ -46,9 +46,13 @@ class Sharing:
     def settle(
         self, batch: Sequence[Claim], found: Iterable[StoredArticle], effort: Effort
     ) -> list[Claim]:
-        """Finish the claims that an earlier reading answers; returns those."""
+        """Finish the claims that an earlier reading answers; returns those.
+
+        An article that was edited since it was found waits to be read anew.
+        """
         if not self._is_on:
             return []
+        found = list(found)
         self._text_keys |= {each.article_id: text_key(each.title, each.text) for each in found}
         with phase("share"), self._mill.database.begin() as session:
             copies = self.copy(session, [(each.subject_id, each.lens) for each in batch], effort)
@@ -56,6 +60,10 @@ class Sharing:
             copied_ids = [copy.completion_id for copy in copies.values()]
             work.enqueue(session, RECONSTRUCT, copied_ids, again=True)
             work.finish(session, settled)
+            revisions = {each.article_id: each.revision for each in found}
+            edited_ids = articles.list_edited(session, revisions) if settled else set()
+            edited = [key for key in copies if key[0] in edited_ids]
+            work.enqueue(session, INFERENCE, edited, priority=KEPT)
             work.enqueue(session, INFERENCE, list_unfinished(copies), priority=BACK_FILL)
         count(copied=len(copies))
         send(self._mill.settings, {RECONSTRUCT: copied_ids})

@@ -24,7 +24,7 @@ def sweep() -> None:
     """
     mill = get_mill()
     queue = mill.settings.queue
-    roomy = list_roomy(mill.settings)
+    roomy = list_roomy()
     with phase("sweep"), mill.database.begin() as session:
         due = sources.enqueue_due(session)
         hosts.forget_idle(session)
@@ -40,9 +40,9 @@ def sweep() -> None:
         signatures.thin(session, mill.settings.ingest.story_window)
     count(due=len(due), rescued=swept.rescued, buried=swept.buried)
     with phase("send"):
-        send(mill.settings, {INGEST: due if INGEST in roomy else []})
-        send(mill.settings, {PREFILTER: passed_on})
+        # First what waits already: if there is more than can be done, all of it has its turn.
         send(mill.settings, swept.to_send)
+        send(mill.settings, {INGEST: due, PREFILTER: passed_on})
 
 
 def _pass_on_dead_pages(mill: Mill) -> list[int]:

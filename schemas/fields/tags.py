@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field as Attribute, field_validator
 
+from schemas.faults import Fault
 from schemas.fields.base import (
     BaseField,
     CopySpans,
@@ -38,6 +39,12 @@ class TagsField(BaseField):
     @field_validator("options")
     @classmethod
     def _check_options(cls, options: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        for place, option in enumerate(options or ()):
+            if len(option) > MAX_TAG_CHARS:
+                shown = f"{option[:30]}…"
+                raise Fault(
+                    (place,), f"the option {shown!r} is longer than {MAX_TAG_CHARS} characters"
+                )
         return options and check_options(options)
 
     def decode_plan(self) -> DecodePlan:
@@ -48,7 +55,8 @@ class TagsField(BaseField):
     def parse(self, text: str, context: ParseContext) -> Parsed:
         if self.options is None:
             return parse_spans(text, context, max_items=self.max_items)
-        items = split_items(text)
+        # A lone tag with a comma in it is no list.
+        items = [text] if text in self.options else split_items(text)
         found = [find_option(item, self.options) for item in items]
         tags = [parsed.value for parsed in found if parsed.value is not None]
         notes = []

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 
 from schemas.errors import PermanentError
-from store import sources, work
+from store import articles, sources, work
 from store.database import Database
 from store.sweep import sweep
-from tests.integration.store.rows import HOUR, OVER, add_articles, claim, read, states
+from tests.integration.store.rows import HOUR, OVER, add_articles, claim, make_draft, read, states
 
 
 def add(database: Database, location: str, **options: object) -> int:
@@ -104,6 +105,20 @@ def test_four_ticks_at_once_poll_each_source_once(database: Database) -> None:
     assert sorted(source_id for each in found for source_id in each) == added
 
 
+def test_tick_takes_many_sources_and_begins_with_those_that_were_due_first(
+    database: Database,
+) -> None:
+    added = [add(database, f"https://a.example/{n}", interval=HOUR) for n in range(150)]
+    read(
+        database,
+        "UPDATE source SET next_due_at = now() - (id * 7 % 151) * interval '1 s' RETURNING 1",
+    )
+    longest_due_first = sorted(added, key=lambda source_id: -(source_id * 7 % 151))
+    with database.begin() as session:
+        assert sources.enqueue_due(session, limit=20) == longest_due_first[:20]
+    assert enqueue_due(database) == longest_due_first[20:]
+
+
 def test_polls_are_recorded(database: Database) -> None:
     source_id = add(database, "https://a.example/feed")
     with database.begin() as session:
@@ -118,6 +133,27 @@ def test_polls_are_recorded(database: Database) -> None:
     assert (failing.failures, failing.last_error) == (2, "timed out")
     assert (mended.failures, mended.last_error, mended.cursor) == (0, None, {"etag": "abc"})
     assert mended.last_polled_at is not None
+
+
+def test_source_is_removed_while_its_first_articles_are_stored(database: Database) -> None:
+    source_id = add(database, "https://a.example/feed", interval=HOUR)
+
+    def remove() -> None:
+        with database.begin() as session:
+            sources.remove(session, [source_id])
+
+    waiting = (
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    with ThreadPoolExecutor(1) as pool:
+        with database.begin() as session:
+            articles.insert_new(session, source_id, [make_draft(1)])
+            removal = pool.submit(remove)
+            while not removal.done() and read(database, waiting) == [(0,)]:
+                time.sleep(0.01)
+        removal.result()
+    assert read(database, "SELECT state FROM source") == [("removed",)]
 
 
 @pytest.mark.parametrize("end", ["success", "unchanged", "failure", "gone"])

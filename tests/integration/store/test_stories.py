@@ -158,6 +158,24 @@ def test_old_signatures_are_thinned_with_their_bands(database: Database, source_
     assert read(database, "SELECT DISTINCT article_id FROM band") == [(second,)]
 
 
+def test_thinning_reads_no_signature_that_is_to_stay(database: Database, source_id: int) -> None:
+    drafts = [make_draft(number, text=BODY[number:]) for number in range(40)]
+    old_id, *_ = take_in(database, source_id, drafts)
+    ageing = "UPDATE signature SET created_at = now() - interval '9 days' WHERE article_id = :id"
+    read(database, f"{ageing} RETURNING 1", id=old_id)
+    rows_read = """
+        SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables
+        WHERE relname = 'signature'
+    """
+    with database.begin() as session:
+        # What the planner does by itself once the table is long.
+        execute(session, "SET LOCAL enable_seqscan = off")
+        assert signatures.thin(session, WINDOW) == 1
+        before = execute(session, rows_read).scalar_one()
+        assert signatures.thin(session, WINDOW) == 0
+        assert execute(session, rows_read).scalar_one() == before
+
+
 def test_boilerplate_shared_by_many_is_looked_at_a_few_at_a_time(
     database: Database, source_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -93,6 +93,20 @@ def test_one_sweep_sends_no_more_than_its_limit_of_each_stage(database: Database
     assert sizes == [{"prefilter": 20, "reconstruct": 5}, {"prefilter": 10}, {}]
 
 
+def test_articles_are_sent_newest_first_and_sources_in_turn(database: Database) -> None:
+    for stage in ("prefilter", "ingest"):
+        enqueue(database, stage, [1, 2, 3, 4])
+    for place, subject_id in enumerate([3, 1, 4, 2]):
+        read(
+            database,
+            "UPDATE work SET sent_at = NULL, enqueued_at = now() + :place * interval '1 s' "
+            "WHERE subject_id = :subject_id RETURNING 1",
+            place=place,
+            subject_id=subject_id,
+        )
+    assert run_sweep(database).to_send == {"prefilter": [4, 3, 2, 1], "ingest": [3, 1, 4, 2]}
+
+
 def test_two_sweeps_at_once_share_what_there_is(database: Database) -> None:
     enqueue(database, "prefilter", list(range(200)))
     read(database, "UPDATE work SET sent_at = NULL RETURNING 1")

@@ -65,7 +65,7 @@ def test_work_that_is_finished_and_made_anew_in_one_transaction_waits(database: 
     enqueue(database, "prefilter", [1])
     claims = claim(database)
     with database.begin() as session:
-        assert work.finish(session, claims) == 1
+        assert work.finish(session, claims) == {1}
         assert work.enqueue(session, "prefilter", [1], priority=-10) == 1
     assert read(database, "SELECT state, attempts, priority FROM work") == [("waiting", 0, -10)]
 
@@ -93,14 +93,29 @@ def test_enqueueing_again_takes_work_away_from_whoever_has_it(database: Database
     outdated = claim(database, "reconstruct")
     assert enqueue(database, "reconstruct", [1], again=True) == 1
     with database.begin() as session:
-        assert work.finish(session, outdated) == 0
+        assert work.finish(session, outdated) == set()
     assert states(database) == [(1, "waiting", 0)]
+
+
+def test_renewed_back_fill_is_urgent_and_new_and_what_is_claimed_stays(database: Database) -> None:
+    enqueue(database, "inference", [1, 2, 3], priority=-10)
+    read(database, "UPDATE work SET enqueued_at = now() - interval '2 days' RETURNING 1")
+    claim(database, "inference", subject_ids=[2])
+    with database.begin() as session:
+        work.fail(session, claim(database, "inference", subject_ids=[3]), retry_in=None, error="x")
+    with database.begin() as session:
+        assert work.renew(session, "inference", [1, 2, 3], priority=1) == 2
+    is_old = "enqueued_at < now() - interval '1 day'"
+    rows = read(
+        database, f"SELECT subject_id, state, priority, {is_old} FROM work ORDER BY subject_id"
+    )
+    assert rows == [(1, "waiting", 1, False), (2, "claimed", -10, True), (3, "waiting", 1, False)]
 
 
 def test_finished_work_is_gone(database: Database) -> None:
     enqueue(database, "prefilter", [1, 2])
     with database.begin() as session:
-        assert work.finish(session, claim(database)) == 2
+        assert work.finish(session, claim(database)) == {1, 2}
     assert states(database) == []
 
 
@@ -119,13 +134,13 @@ def test_lost_claim_can_neither_finish_fail_release_nor_extend(database: Databas
     expire(database)
     held = claim(database)
     with database.begin() as session:
-        assert work.finish(session, lost) == 0
+        assert work.finish(session, lost) == set()
         assert work.fail(session, lost, retry_in=None, error="late") == 0
         assert work.release(session, lost) == 0
         assert work.extend(session, lost, HOUR) == 0
     assert states(database) == [(1, "claimed", 2)]
     with database.begin() as session:
-        assert work.finish(session, held) == 1
+        assert work.finish(session, held) == {1}
 
 
 def test_released_work_gets_its_attempt_back_and_is_sent_again(database: Database) -> None:
@@ -178,4 +193,4 @@ def test_extended_lease_does_not_run_out(database: Database) -> None:
 def test_nothing_to_do_is_done(database: Database) -> None:
     assert enqueue(database, "prefilter", []) == 0
     with database.begin() as session:
-        assert work.finish(session, []) == 0
+        assert work.finish(session, []) == set()

@@ -22,7 +22,7 @@ from workers.inference import analyse
 from workers.ingest import poll_source
 from workers.mill import Mill
 from workers.prefilter import screen
-from workers.queues import AUDIT, BACK_FILL, INFERENCE
+from workers.queues import AUDIT, BACK_FILL, INFERENCE, PREFILTER
 from workers.reconstruct import rebuild
 
 ARTICLES = 9
@@ -136,6 +136,27 @@ def test_back_fill_waits_while_work_is_read_in_haste(
     analyse.run([])
     assert count(database, "SELECT count(*) FROM completion WHERE effort = 'full'") == 0
     assert count(database, f"SELECT count(*) FROM work WHERE priority = {BACK_FILL}") == waiting
+
+
+def test_edited_article_that_waited_as_back_fill_is_read_with_the_news(
+    mill: Mill, database: Database, waiting: int
+) -> None:
+    set_pace(database, Effort.GATE)
+    analyse.run([])
+    with database.begin() as session:
+        session.execute(text("UPDATE work SET enqueued_at = now() - interval '2 days'"))
+        edited_id = session.execute(text("SELECT min(id) FROM article")).scalar_one()
+        edit = "UPDATE article SET text = 'It was denied.', revision = 2 WHERE id = :id"
+        session.execute(text(edit), {"id": edited_id})
+        work.enqueue(session, PREFILTER, [edited_id], again=True)
+    screen.run([])
+    urgent = (
+        "SELECT subject_id, priority FROM work WHERE stage = 'inference' AND priority <> :back_fill"
+    )
+    assert read(database, urgent, back_fill=BACK_FILL) == [(edited_id, AUDIT)]
+    with database.begin() as session:
+        # Days of waiting as back-fill are no reason for haste.
+        assert paces.read_load(session, INFERENCE).oldest < HOUR
 
 
 def test_worker_reads_in_haste_when_the_queue_is_too_old_and_in_full_when_it_is_not(

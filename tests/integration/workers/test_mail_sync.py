@@ -135,11 +135,11 @@ def test_mail_that_could_not_be_stored_comes_again(
     store = sources.save_cursor
     calls: list[int] = []
 
-    def store_once(*arguments: object) -> None:
+    def store_once(*arguments: object) -> bool:
         calls.append(1)
         if len(calls) > 1:
             raise RuntimeError("the disk is full")
-        store(*arguments)  # type: ignore[arg-type]
+        return store(*arguments)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
         patch.setattr(sources, "save_cursor", store_once)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from ingest import pages
 from schemas.settings import Settings
 from store import hosts, sources, work
 from store.database import Database
@@ -194,6 +195,34 @@ def test_article_whose_page_kills_its_worker_goes_on_with_what_the_feed_says(
     assert count(database, noted) == len(article_ids) == 4
     assert count(database, "SELECT count(*) FROM work WHERE stage = 'prefilter'") == 4
     assert count(database, "SELECT count(*) FROM work WHERE state = 'dead'") == 4
+
+
+def test_edit_that_comes_while_the_page_is_read_is_kept_and_the_page_read_once_more(
+    mill: Mill, database: Database, web: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    article_id = poll(database, f"{web}/teasers")[-1]
+
+    def edit_first(*arguments: Any) -> Any:
+        monkeypatch.setattr("workers.page.fetch_page", pages.read_page)
+        with database.begin() as session:
+            edit = "UPDATE article SET text = :text, revision = revision + 1 WHERE id = :id"
+            session.execute(text(edit), {"text": "It was denied.", "id": article_id})
+        return pages.read_page(*arguments)
+
+    monkeypatch.setattr("workers.page.fetch_page", edit_first)
+    said = text("SELECT text FROM article WHERE id = :id")
+    waits = f"""
+        SELECT count(*) FROM work WHERE stage = 'page' AND subject_id = {article_id}
+        AND state = 'waiting' AND due_at <= now() AND attempts = 0
+    """
+    read_page.run(article_id)
+    with database.begin() as session:
+        assert session.execute(said, {"id": article_id}).scalar_one() == "It was denied."
+    assert count(database, waits) == 1
+    read_page.run(article_id)
+    assert count(database, waits) == 0
+    screened = f"SELECT count(*) FROM work WHERE stage = 'prefilter' AND subject_id = {article_id}"
+    assert count(database, screened) == 1
 
 
 def test_page_that_takes_too_long_costs_only_its_text(

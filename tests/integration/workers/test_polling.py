@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
+from ingest.mail_batches import Received
 from newsmill.services.launcher import Services
 from schemas.errors import TransientError
 from schemas.settings import Settings
@@ -45,7 +46,7 @@ BEHAVIOURS = [
     ("circle", "failing", 0, "redirects"),
     ("entities", "healthy", 3, ""),
     ("loris", "failing", 0, "longer than 6 s in all"),
-    ("endless", "healthy", 500, "its end was not read"),
+    ("endless", "healthy", 1_900, "its end was not read"),  # As many as 0.5 MB hold.
 ]
 
 
@@ -182,6 +183,35 @@ def test_failures_in_a_row_are_counted_and_waited_for_longer(
         waits.append(wait)
     assert read(database, "failures", source_id) == (3,)
     assert waits[0] < waits[1] < waits[2]
+
+
+class BreakingLine:
+    """A mail account of which a poll receives so many mails before the line breaks."""
+
+    def __init__(self, mails: int) -> None:
+        self._mails = mails
+
+    def receive(self, location: str, marks: Mapping[str, Any], now: datetime) -> Iterator[Received]:
+        for number in range(self._mails):
+            mail = f"Subject: Letter {number}\r\n\r\nThe council met.".encode()
+            yield Received(f"UID {number}", mail, {"reached": number})
+        raise TransientError("the connection was cut")
+
+
+@pytest.mark.parametrize(("mails", "is_soon"), [(0, False), (20, True)])
+def test_mailbox_whose_line_breaks_is_tried_soon_again_as_long_as_mails_come(
+    mill: Mill, database: Database, monkeypatch: pytest.MonkeyPatch, mails: int, is_soon: bool
+) -> None:
+    with database.begin() as session:
+        location = "imaps://me@mail.example/INBOX"
+        source_id = sources.upsert(session, kind="imap", location=location, interval=HOUR)
+        session.execute(text("UPDATE source SET failures = 5"))
+    monkeypatch.setattr(mill, "mail", BreakingLine(mails))
+    poll(database, source_id)
+    assert count(database, "SELECT count(*) FROM article") == mails
+    assert read(database, "state, failures", source_id) == ("failing", 6)
+    soon = "next_due_at - now() < interval '6 minutes'"
+    assert read(database, soon, source_id) == (is_soon,)
 
 
 def test_host_in_use_is_left_alone_and_the_poll_comes_later(

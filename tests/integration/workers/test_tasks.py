@@ -19,7 +19,7 @@ from ingest.identity import text_key
 from newsmill.services.launcher import Services
 from schemas.errors import PermanentError
 from schemas.settings import Settings
-from store import dead, sources, work
+from store import articles, completions, dead, sources, work
 from store.database import Database
 from tests.integration.workers.corpus import add_source, assert_whole, count, write_corpus
 from tests.integration.workers.crew import Crew
@@ -28,7 +28,7 @@ from workers.inference import analyse
 from workers.ingest import poll_source
 from workers.mill import Mill
 from workers.prefilter import screen
-from workers.queues import INFERENCE, PREFILTER, STAGES
+from workers.queues import AUDIT, INFERENCE, PREFILTER, STAGES
 from workers.reconstruct import rebuild
 from workers.sending import FULL, send
 from workers.shutdown import StopSign
@@ -126,6 +126,78 @@ def test_article_that_is_edited_while_its_twin_is_read_for_both_is_read_anew(
     assert_read_as_edited(database)
 
 
+def test_article_that_is_edited_while_it_gets_its_twins_answer_is_read_anew(
+    mill: Mill, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = " ".join(f"Delegate {number} took the floor and spoke." for number in range(20))
+    path = tmp_path / "twins.jsonl"
+    path.write_text(json.dumps({"title": "Parliament votes | The Post", "text": body}) + "\n")
+    poll_source.run(add_source(database, path))
+    screen.run([])
+    analyse.run([])
+    with path.open("a") as file:
+        file.write(json.dumps({"title": "Parliament votes | The Courier", "text": body}) + "\n")
+    poll_source.run(add_source(database, path))
+    screen.run([])
+    copy = completions.copy_read
+
+    def edit_first(session: Any, wanted: Any, *arguments: Any, **options: Any) -> Any:
+        monkeypatch.setattr(completions, "copy_read", copy)
+        with database.begin() as other:
+            edit = "UPDATE article SET text = text || ' More.', revision = 2 WHERE id = :id"
+            other.execute(text(edit), {"id": next(iter(wanted)).article_id})
+        return copy(session, wanted, *arguments, **options)
+
+    monkeypatch.setattr(completions, "copy_read", edit_first)
+    analyse.run([])
+    assert_read_as_edited(database)
+
+
+def overtake(
+    database: Database, monkeypatch: pytest.MonkeyPatch, target: str, change: str, task: Any
+) -> None:
+    """Let a task be overtaken once it has read: rows change, and another worker does it anew."""
+    *module, name = target.split(".")
+    original = getattr(sys.modules[".".join(module)], name)
+    stage = PREFILTER if task is screen else "reconstruct"
+
+    def read(*arguments: Any, **options: Any) -> Any:
+        found = original(*arguments, **options)
+        monkeypatch.setattr(target, original)
+        with database.begin() as session:
+            session.execute(text(change))
+            work.enqueue(session, stage, ids(database, stage), again=True)
+        task.run([])
+        return found
+
+    monkeypatch.setattr(target, read)
+    task.run([])
+    assert ids(database, stage) == []
+
+
+def test_article_that_was_screened_by_another_worker_meanwhile_keeps_the_newer_screening(
+    mill: Mill, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_corpus(tmp_path / "corpus.jsonl", 1, marks=[(0, "Parliament agreed.")])
+    poll_source.run(add_source(database, path))
+    edit = "UPDATE article SET text = 'Roses need water.', revision = 2"
+    overtake(database, monkeypatch, "store.articles.load", edit, screen)
+    assert count(database, "SELECT count(*) FROM screening WHERE decision = 'keep'") == 0
+    assert count(database, "SELECT priority FROM work WHERE stage = 'inference'") == AUDIT
+
+
+def test_completion_that_was_rebuilt_by_another_worker_meanwhile_keeps_the_newer_analysis(
+    mill: Mill, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poll_source.run(add_source(database, write_corpus(tmp_path / "corpus.jsonl", 1)))
+    screen.run([])
+    analyse.run([])
+    change = "UPDATE completion SET stream = 'Sports ||| 9'"
+    overtake(database, monkeypatch, "workers.reconstruct.rebuild_stored", change, rebuild)
+    sentiment = "SELECT CAST(values ->> 'sentiment' AS int) FROM analysis"
+    assert count(database, sentiment) == 9
+
+
 def test_each_stage_tells_the_next_which_ids_wait(
     mill: Mill, database: Database, corpus: int, settings: Settings
 ) -> None:
@@ -206,6 +278,24 @@ def test_long_source_is_read_in_turns_at_no_cost_of_attempts(
     poll_source.run(corpus)
     assert ids(database, "ingest") == []
     assert len(ids(database, PREFILTER)) == ARTICLES
+
+
+def test_source_that_is_removed_while_it_is_read_is_read_no_further(
+    mill: Mill, database: Database, corpus: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    insert = articles.insert_new
+
+    def insert_then_remove(session: Any, *given: Any) -> list[int]:
+        monkeypatch.setattr(articles, "insert_new", insert)
+        inserted = insert(session, *given)
+        sources.remove(session, [corpus])
+        return inserted
+
+    monkeypatch.setattr(articles, "insert_new", insert_then_remove)
+    poll_source.run(corpus)
+    assert count(database, "SELECT count(*) FROM article") == 20
+    assert count(database, "SELECT count(*) FROM source WHERE state = 'removed'") == 1
+    assert ids(database, "ingest") == []
 
 
 def test_redis_that_is_away_costs_no_article(
@@ -324,18 +414,18 @@ def test_tick_sends_what_waits_and_a_second_one_does_not_repeat_it(
     assert read_messages(settings, "ingest") == [corpus]
 
 
-def test_tick_adds_nothing_to_a_queue_that_nobody_reads(
+def test_nothing_is_added_to_a_queue_that_nobody_reads(
     mill: Mill, settings: Settings, database: Database, corpus: int
 ) -> None:
-    poll_source.run(corpus)
-    with database.begin() as session:
-        session.execute(text("UPDATE work SET sent_at = NULL"))
     assert settings.redis_url is not None
     with redis.Redis.from_url(settings.redis_url.get_secret_value()) as client:
         client.rpush(PREFILTER, *["unread"] * FULL)
-        before = client.llen(PREFILTER)
+        poll_source.run(corpus)
+        assert client.llen(PREFILTER) == FULL
+        with database.begin() as session:
+            session.execute(text("UPDATE work SET sent_at = NULL"))
         sweep.run()
-        assert client.llen(PREFILTER) == before
+        assert client.llen(PREFILTER) == FULL
         client.delete(PREFILTER)
         sweep.run()
         assert client.llen(PREFILTER) > 0

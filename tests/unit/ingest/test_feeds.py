@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ingest import parsed_feeds
 from ingest.feeds import parse_feed
 from ingest.parsed_feeds import MAX_ITEMS, SHARED_URL_NOTE
 from tests.unit.ingest.golden import NOW, dump, expected, inputs
@@ -77,7 +78,21 @@ def test_endless_feed_is_cut_with_a_note() -> None:
     body = f"<rss version='2.0'><channel>{items}</channel></rss>"
     feed = parse_feed(body.encode(), url=URL, now=NOW)
     assert len(feed.drafts) == MAX_ITEMS
-    assert feed.notes == (f"the feed has {MAX_ITEMS + 20} entries: {MAX_ITEMS} were taken",)
+    assert feed.drafts[0].title == "Item 0"
+    assert feed.notes == ("the feed has 2,020 entries: the newest 2,000 were taken",)
+
+
+def test_endless_feed_that_begins_with_the_oldest_gives_its_newest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(parsed_feeds, "MAX_ITEMS", 3)
+    items = "".join(
+        f"<item><title>Of day {day}</title><pubDate>{day:02} Oct 2026 10:00:00 GMT</pubDate></item>"
+        for day in range(1, 9)
+    )
+    body = f"<rss version='2.0'><channel><item><title>Undated</title></item>{items}</channel></rss>"
+    drafts = parse_feed(body.encode(), url=URL, now=NOW).drafts
+    assert [draft.title for draft in drafts] == ["Of day 6", "Of day 7", "Of day 8"]
 
 
 def test_feed_without_entries_is_a_note_and_not_a_fault() -> None:

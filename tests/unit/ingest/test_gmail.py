@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from ingest import gmail
-from ingest.batches import Refused
+from ingest import gmail, gmail_sync
+from ingest.batches import Refused, SourceState
 from ingest.gmail import GmailClient
 from ingest.gmail_sync import sync_gmail
-from ingest.mail_batches import Received
+from ingest.mail_batches import Received, cut_mail_batches
 from ingest.mail_locations import parse_gmail
 from schemas.errors import PermanentError, TransientError
 from tests.mailservers.gmail import ADDRESS, PAGE, GmailMailbox, error, run_gmail
@@ -63,8 +65,13 @@ def sync(
 ) -> tuple[list[str], dict[str, Any], list[Received]]:
     """Give the subjects read, the marks reached, and everything."""
     received = list(sync_gmail(client, parse_gmail(f"gmail://{ADDRESS}?{query}"), marks or {}))
-    subjects = [each.mail.split(b"\r\n")[0][9:].decode() for each in received if is_mail(each)]  # type: ignore[union-attr]
+    subjects = [subject_of(each) for each in received if is_mail(each)]
     return subjects, dict(received[-1].marks), received
+
+
+def subject_of(received: Received) -> str:
+    assert isinstance(received.mail, bytes)
+    return received.mail.split(b"\r\n")[0][9:].decode()
 
 
 def is_mail(received: Received) -> bool:
@@ -213,6 +220,45 @@ def test_query_chooses_also_among_what_is_new(client: GmailClient, mailbox: Gmai
     subjects, marks, _ = sync(client, query, marks)
     assert subjects == ["weekly again"], "the search knew it later than the history did"
     assert "unsure" not in marks
+
+
+def test_interrupted_read_of_changes_goes_on_behind_its_last_mail_with_a_query_too(
+    client: GmailClient, mailbox: GmailMailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gmail_sync, "PORTION", 10)
+    query = "q=subject:weekly"
+    marks = sync(client, query)[1]
+    late = mailbox.deliver(mail("weekly, late"))
+    mailbox.hidden.add(late)
+    for number in range(40):
+        mailbox.deliver(mail(f"weekly {number:02}" if number % 2 else "an invoice"))
+    subjects: list[str] = []
+    for _ in range(20):  # As many polls, each cut off after its second mail.
+        reading = sync_gmail(client, parse_gmail(f"gmail://{ADDRESS}?{query}"), marks)
+        received = [*itertools.islice(filter(is_mail, reading), 2)]
+        if not received:
+            break
+        subjects += [subject_of(each) for each in received]
+        marks = dict(received[-1].marks)
+        mailbox.hidden.clear()
+    expected = [f"weekly {number:02}" for number in range(1, 40, 2)]
+    assert subjects == [*expected[:2], "weekly, late", *expected[2:]]
+    # The changes themselves are listed to their end only now: what was no news stays so.
+    assert sync(client, query, marks)[:2] == ([], {"history_id": mailbox.history_id})
+
+
+def test_query_that_finds_none_of_many_changes_tells_how_far_it_is(
+    client: GmailClient, mailbox: GmailMailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gmail_sync, "PORTION", 10)
+    marks = sync(client, "q=subject:weekly")[1]
+    for _ in range(25):
+        mailbox.deliver(mail("an invoice"))
+    received = sync(client, "q=subject:weekly", marks)[2]
+    state = SourceState(marks=marks)
+    batches = [*cut_mail_batches(received, state, datetime(2026, 11, 1, tzinfo=UTC))]
+    assert [len(batch.drafts) for batch in batches] == [0, 0, 0, 0]
+    assert len({batch.state.marks.get("reached") for batch in batches}) == 4
 
 
 def test_spam_trash_and_drafts_are_no_news(client: GmailClient, mailbox: GmailMailbox) -> None:

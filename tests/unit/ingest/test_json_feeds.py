@@ -64,9 +64,10 @@ def test_bad_items_cost_only_themselves() -> None:
 
 
 def test_endless_list_is_cut_with_a_note() -> None:
-    feed = parse([{"title": f"Item {n}"} for n in range(MAX_ITEMS + 3)])
-    assert len(feed.drafts) == MAX_ITEMS
-    assert feed.notes == (f"the feed has {MAX_ITEMS + 3} entries: {MAX_ITEMS} were taken",)
+    items: list[Any] = [{"title": f"Item {n}"} for n in range(MAX_ITEMS + 2)]
+    feed = parse([*items, {"title": "Newest", "date_published": "2026-10-01T10:00:00Z"}, 7])
+    assert [len(feed.drafts), feed.drafts[-1].title] == [MAX_ITEMS, "Newest"]
+    assert feed.notes == ("the feed has 2,004 entries: the newest 2,000 were taken",)
 
 
 @pytest.mark.parametrize(

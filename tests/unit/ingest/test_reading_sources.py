@@ -62,6 +62,16 @@ def test_unchanged_feed_gives_nothing_the_second_time() -> None:
     assert server.asked == [(None, None), ('"v1"', None)]
 
 
+def test_long_feed_comes_in_batches_of_which_the_last_says_that_it_was_read() -> None:
+    items = "".join(f"<item><title>Item {n}</title></item>" for n in range(7))
+    body = f"<rss version='2.0'><channel>{items}</channel></rss>".encode()
+    before = SourceState(etag='"v0"')
+    batches = poll(SourceSpec("feed", URL), before, FakeServer(body=body))
+    assert [len(batch.drafts) for batch in batches] == [3, 3, 1]
+    assert batches[0].drafts[-1].title == "Item 6"
+    assert [batch.state.etag for batch in batches] == ['"v0"', '"v0"', '"v1"']
+
+
 @pytest.mark.parametrize(
     ("body", "reason"),
     [

@@ -68,6 +68,13 @@ def test_id_that_several_entries_share_identifies_none() -> None:
     assert (plan.new, plan.edits) == (drafts, {})
 
 
+def test_edit_under_a_reused_id_is_one_of_the_newest_article_that_has_it() -> None:
+    newest = Stored(2, "a", "x.example/2", "Fish is dear")
+    edited = draft(url="https://x.example/2", title="Fish is dear")
+    for versions in ([Stored(), newest], [newest, Stored()]):
+        assert sort_drafts([edited], versions).edits == {2: edited}
+
+
 def test_endless_edits_end() -> None:
     plan = sort_drafts([draft()], [Stored(revision=MAX_REVISIONS)])
     assert (plan.new, plan.edits, plan.known) == ([], {}, 1)

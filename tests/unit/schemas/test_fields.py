@@ -98,6 +98,8 @@ def test_any_text_gives_a_valid_value_or_a_reason(shape: dict[str, Any], text: s
         assert field.validate_value(parsed.value) is None
 
 
+HEALTH = {**TAGS, "options": ["Health, safety", "Health, food", "AI"]}
+
 VALUES: list[tuple[dict[str, Any], Any]] = [
     (CHOICE, "Open source"),
     (SCALE, 10),
@@ -105,6 +107,8 @@ VALUES: list[tuple[dict[str, Any], Any]] = [
     (NAMES, ["Acme Corp", "ТАСС"]),
     (NAMES, []),
     (TAGS, ["AI", "Funding"]),
+    (HEALTH, ["Health, safety"]),
+    (HEALTH, ["Health, food", "AI"]),
     (POINTS, ["One, with comma", "two"]),
     (TEXT, "Exactly what was said."),
 ]

@@ -71,6 +71,12 @@ FAULTS = [
     ("contract:", "contract: [", 15, "not YAML"),
     ("version: 3", "version: 3\nlanguages: [en, German]", 3, "'German' is no language code"),
     ("version: 3", "version: 3\nlanguages: []", 3, "languages: Tuple should have at least 1 item"),
+    (
+        "contract:",
+        f"contract:\n  - name: t\n    kind: tags\n    options:\n      - ok\n      - {'far ' * 20}x",
+        19,
+        "contract[0].options[1]: the option 'far far far far far far far fa…' is longer than 80",
+    ),
     ("id: politics", "id: language", 13, "the rule id 'language' is kept for `languages`"),
 ]
 
