@@ -58,8 +58,8 @@ def slow_screening(screen: Any) -> Any:
 
 
 def slow_analysis(analyse: Any) -> Any:
-    def slow(self: Analyst, requests: Any) -> Any:
-        return analyse(self, watched(requests))
+    def slow(self: Analyst, requests: Any, *others: Any) -> Any:
+        return analyse(self, watched(requests), *others)
 
     def watched(requests: Any) -> Any:
         for request in requests:

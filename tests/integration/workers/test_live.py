@@ -261,7 +261,7 @@ def test_many_messages_after_the_work_is_done_cost_a_look_each_and_no_stretch(
 ) -> None:
     analyse.run([])
     held = mill.live.take()
-    monkeypatch.setattr(type(held), "analyse", lambda _, requests: iter(list(requests)))
+    monkeypatch.setattr(type(held), "analyse", lambda _, requests, __: iter(list(requests)))
     for message in range(20):
         analyse.run([message])
     assert mill.live.take() is held
