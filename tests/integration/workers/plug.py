@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from inference.analyst import Analyst
+from inference.builds import Build
 from ingest.screening import Screener
 from tests.integration.workers.faults import VARIABLE
 from workers import polling, rebuilding
@@ -69,6 +70,14 @@ def slow_analysis(analyse: Any) -> Any:
     return slow
 
 
+def deadly_opening(open_: Any) -> Any:
+    def open_analyst(self: Analyst, build: Build, *arguments: Any, **options: Any) -> None:
+        meet_faults("opening", build.name)
+        open_(self, build, *arguments, **options)
+
+    return open_analyst
+
+
 def slow_rebuild(rebuild: Any) -> Any:
     def slow(completion: Any, lens: Any, context: Any) -> Any:
         meet_faults("reconstruct", context.article_text)
@@ -79,5 +88,6 @@ def slow_rebuild(rebuild: Any) -> Any:
 
 plug(polling, "read_source", slow_reading)
 plug(Screener, "screen", slow_screening)
+plug(Analyst, "__init__", deadly_opening)
 plug(Analyst, "analyse", slow_analysis)
 plug(rebuilding, "rebuild", slow_rebuild)
