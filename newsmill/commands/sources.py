@@ -175,7 +175,7 @@ def export(
 ) -> None:
     """Write all feeds, with their folders, as an OPML list."""
     from ingest.opml import OpmlFeed, write_opml
-    from schemas.errors import ConfigError
+    from newsmill.output_files import writing_to
     from store import source_health
 
     with _session() as session:
@@ -189,10 +189,8 @@ def export(
     if file is None:
         sys.stdout.buffer.write(written)
         return
-    try:
+    with writing_to(file):
         file.write_bytes(written)
-    except OSError as error:
-        raise ConfigError(f"{file}: cannot be written: {error.strerror}") from None
     typer.echo(f"{len(feeds)} feeds written to {file}")
 
 
