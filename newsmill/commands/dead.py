@@ -19,6 +19,8 @@ app = typer.Typer(no_args_is_help=True, help="Dead letters: work that was given 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Stage = Annotated[str | None, typer.Option(help="Only of this stage.")]
+BIGINT_DIGITS = 19
+
 Letters = Annotated[
     list[str] | None, typer.Argument(metavar="LETTER", help="As `list` names them.")
 ]
@@ -107,7 +109,8 @@ def _parse(name: str) -> dict[str, Any]:
 
     stage, _, rest = name.partition(":")
     subject, _, lens = rest.partition(":")
-    if not subject.isdigit():
+    # A number that the database can hold: int() and Postgres refuse others in their own words.
+    if not (subject.isascii() and subject.isdecimal() and len(subject) < BIGINT_DIGITS):
         raise ConfigError(f"{name}: not a dead letter's name; write inference:12:editorial")
     return {"stage": _check_stage(stage), "subject_id": int(subject), "lens": lens or None}
 
