@@ -78,10 +78,13 @@ def labels(
 
     from ingest.mail_accounts import make_mail_access, open_gmail
     from ingest.mail_locations import parse_gmail
+    from newsmill.mail_logins import check_gmail_login
     from schemas.settings import load_settings
 
     access = make_mail_access(load_settings())
-    with open_gmail(parse_gmail(f"gmail://{address}"), access, datetime.now(UTC)) as gmail:
+    location = parse_gmail(f"gmail://{address}")
+    check_gmail_login(location, access)
+    with open_gmail(location, access, datetime.now(UTC)) as gmail:
         for name in sorted(gmail.list_labels()):
             typer.echo(name)
 
