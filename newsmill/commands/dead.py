@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from newsmill.limits import MOST_ROWS
+
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
@@ -30,7 +32,9 @@ All = Annotated[bool, typer.Option("--all", help="All of them, or all of --stage
 @app.command("list")
 def list_letters(
     stage: Stage = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, newest first.")] = 100,
+    limit: Annotated[
+        int, typer.Option(min=1, max=MOST_ROWS, help="At most so many, newest first.")
+    ] = 100,
     as_json: AsJson = False,
 ) -> None:
     """List the dead letters. Exit code 3 when there are any."""

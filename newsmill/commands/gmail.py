@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from newsmill.limits import DAY_S
+
 if TYPE_CHECKING:
     from ingest.credentials import Credentials
     from ingest.oauth import OAuthClient
@@ -26,7 +28,7 @@ def login(
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Of 127.0.0.1, for the answer; 0: any.")
     ] = 0,
-    wait: Annotated[int, typer.Option(min=1, help="Seconds until it gives up.")] = 300,
+    wait: Annotated[int, typer.Option(min=1, max=DAY_S, help="Seconds until it gives up.")] = 300,
 ) -> None:
     """Log in to a Gmail account in a browser; how to prepare that stands in docs/mail.md."""
     from datetime import UTC, datetime
