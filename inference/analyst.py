@@ -7,7 +7,7 @@ business.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Hashable, Iterable, Mapping
+from collections.abc import Callable, Generator, Hashable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,13 +117,14 @@ class Analyst(Closing):
         self._tasks: dict[tuple[str, int, str, Gate | None, Effort], _Task] = {}
 
     def analyse(
-        self, requests: Iterable[Request]
+        self, requests: Iterable[Request], after_step: Callable[[], None] | None = None
     ) -> Generator[tuple[Request, Completion], None, None]:
         """Read articles as they are pulled; give each completion as soon as it is done.
 
-        Closing the generator gives up what is unfinished.
+        `after_step` is called after each step of the model, for whoever holds leases. Closing the
+        generator gives up what is unfinished.
         """
-        batch: Batch[_Read] = Batch(self._engine)
+        batch: Batch[_Read] = Batch(self._engine, after_step)
         with closing(batch.run(self._read(request) for request in requests)) as reads:
             for read, cost in reads:
                 yield read.request, self._complete(read, cost)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -55,8 +55,10 @@ class _Slot(Generic[T]):
 class Batch(Generic[T]):
     """The slots of one engine."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, after_step: Callable[[], None] | None = None) -> None:
+        """`after_step` is called after each use of the engine; an error in it ends the run."""
         self._engine = engine
+        self._after_step = after_step or _do_nothing
         self._openings = Openings(engine)
         self._slots: list[_Slot[T]] = [_Slot(number) for number in range(engine.shape.slots)]
 
@@ -105,6 +107,7 @@ class Batch(Generic[T]):
         rows = self._engine.step(tokens, frozenset(s.number for s in due if s.listens))
         for slot in active:
             watch.charge(slot.cost, "decode_s", share=1 / len(active))
+        self._after_step()
         # All rows are read before the next use of the engine, which overwrites them.
         for slot in due:
             yield from self._send(slot, rows.get(slot.number, _NO_LOGITS))
@@ -135,6 +138,7 @@ class Batch(Generic[T]):
                     return
                 row = self._engine.prefill(slot.number, step.tokens, listen=step.listen)
             watch.charge(slot.cost, "prefill_s")
+            self._after_step()
             yield from self._send(slot, _NO_LOGITS if row is None else row)
 
     def _share(self, slot: _Slot[T], step: Step) -> bool:
@@ -155,6 +159,10 @@ class Batch(Generic[T]):
                 slot.decoding.close()
             slot.decoding = slot.step = None
             slot.pending.clear()
+
+
+def _do_nothing() -> None:
+    """Be what is called after a step when nobody wants to know."""
 
 
 class _Stopwatch:

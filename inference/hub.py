@@ -28,6 +28,7 @@ from inference.builds import (
 )
 from inference.catalogue import CatalogueEntry
 from ingest.http_errors import type_fault
+from schemas.closing import Closing
 from schemas.errors import ConfigError, NewsmillError, PermanentError, TransientError
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
@@ -51,7 +52,7 @@ class _Remote:
     sha256: str | None
 
 
-class Hub:
+class Hub(Closing):
     """A model hub, or a mirror of it."""
 
     def __init__(

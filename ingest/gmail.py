@@ -181,7 +181,7 @@ class GmailClient(Closing):
                     if len(body) > MAX_ANSWER_BYTES:
                         raise TooLargeError("Gmail: the answer is larger than any mail")
                 wait = response.headers.get("Retry-After", "")
-                return response.status_code, bytes(body), float(wait) if wait.isdigit() else 0.0
+                return response.status_code, bytes(body), float(wait) if wait.isdecimal() else 0.0
         except httpx2.RequestError as error:
             raise type_fault(error, "Gmail") from error
 

@@ -100,10 +100,15 @@ def _recognise_url(url: str, scheme: str) -> SourceSpec:
 
 def _recognise_path(path: Path, typed: str) -> SourceSpec:
     path = path.absolute()
-    if not path.exists():
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
         is_site = _HOST.match(typed) and _kind_of_name(path.name) is None
         hint = f"if it is a site, write https://{typed}; else " if is_site else ""
-        raise ConfigError(f"{typed}: no such file or folder; {hint}give {KNOWN_SHAPES}")
+        told = f"{typed}: no such file or folder; {hint}give {KNOWN_SHAPES}"
+        raise ConfigError(told) from None
+    except OSError as error:
+        raise ConfigError(f"{typed}: cannot be read: {error.strerror}") from None
     if path.is_dir():
         if is_maildir(path) or any(path.glob("*.eml")):
             return SourceSpec("mail", str(path))
@@ -111,6 +116,8 @@ def _recognise_path(path: Path, typed: str) -> SourceSpec:
     kind = _kind_of_name(path.name)
     if kind is None:
         raise ConfigError(f"{typed}: not a known kind of source; give {KNOWN_SHAPES}")
+    if not path.is_file():
+        raise ConfigError(f"{typed}: neither a file nor a folder")
     return SourceSpec(kind, str(path))
 
 

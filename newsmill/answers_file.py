@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Self
 
+from newsmill.output_files import writing_to
 from schemas.closing import Closing
 from schemas.errors import ConfigError, TransientError
 
@@ -44,15 +45,12 @@ class AnswersFile(Closing):
             raise self._full("the disk is full")
 
     def __enter__(self) -> Self:
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+        with writing_to(self._path):
             if not self._is_device():
                 with self._path.open("a+b") as file:
                     self.done = self._read_done(file)
             # Unbuffered: what cannot be written must not be tried again when the file is closed.
             self._file = self._path.open("ab", buffering=0)
-        except OSError as error:
-            raise ConfigError(f"{self._path}: cannot be written: {error.strerror}") from None
         return self
 
     def close(self) -> None:

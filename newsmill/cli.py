@@ -7,11 +7,12 @@ that `newsmill --help` answers at once.
 
 from __future__ import annotations
 
+import errno
 import inspect
 import signal
 import sys
 from importlib import import_module
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -24,6 +25,9 @@ COMMANDS = (
 """In the order of the help. Each is a module of `newsmill.commands` with `command` or `app`."""
 
 FAILED, BAD_INPUT = 1, 2
+
+DISK_FAULTS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+"""No fault of ours, wherever they come up."""
 
 app = typer.Typer(
     name="newsmill",
@@ -86,12 +90,13 @@ def main() -> None:
         app()
     except NewsmillError as error:
         _fail(str(error), BAD_INPUT if isinstance(error, ConfigError) else FAILED)
+    except OSError as error:
+        if error.errno not in DISK_FAULTS:
+            _fail_of_ours(error)
+        where = f"{error.filename}: " if error.filename else ""
+        _fail(f"{where}{error.strerror}; newsmill doctor shows what room there is", FAILED)
     except Exception as error:  # noqa: BLE001  # The edge of the program: a fault of ours.
-        import structlog
-
-        structlog.get_logger(__name__).info("internal_error", exc_info=error)
-        message = f"internal error, more with --verbose: {type(error).__name__}: {error}"
-        _fail(message.splitlines()[0], FAILED)
+        _fail_of_ours(error)
 
 
 def stop_on_signals() -> None:
@@ -104,7 +109,15 @@ def stop_on_signals() -> None:
             signal.signal(number, signal.default_int_handler)
 
 
-def _fail(message: str, exit_code: int) -> None:
+def _fail_of_ours(error: Exception) -> NoReturn:
+    import structlog
+
+    structlog.get_logger(__name__).info("internal_error", exc_info=error)
+    message = f"internal error, more with --verbose: {type(error).__name__}: {error}"
+    _fail(message.splitlines()[0], FAILED)
+
+
+def _fail(message: str, exit_code: int) -> NoReturn:
     for line in message.splitlines():
         typer.echo(f"newsmill: {line}", err=True)
     sys.exit(exit_code)

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Self, TextIO
 
 import typer
 
+from newsmill.output_files import writing_to
 from schemas.closing import Closing
-from schemas.errors import ConfigError
 
 if TYPE_CHECKING:
     from ingest.batches import Refused
@@ -39,10 +39,8 @@ class RefusedItems(Closing):
 
     def __enter__(self) -> Self:
         if self._path is not None:
-            try:
+            with writing_to(self._path):
                 self._file = self._path.open("w", encoding="utf-8")
-            except OSError as error:
-                raise ConfigError(f"{self._path}: cannot be written: {error.strerror}") from None
         return self
 
     def close(self) -> None:

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from ingest.credentials import Credentials, Grant, Login, Password, TokenCommand
 from ingest.mail_accounts import LOG_IN_TO_GMAIL, MailAccess, log_in_to_imap, make_mail_access
-from ingest.mail_locations import ImapLocation, parse_gmail, parse_imap
+from ingest.mail_locations import GmailLocation, ImapLocation, parse_gmail, parse_imap
 from ingest.oauth import check_address
 from ingest.sources import SourceSpec
 from schemas.errors import ConfigError, PermanentError
@@ -49,8 +49,8 @@ def arrange_logins(
     specs = list(specs)
     access = make_mail_access(settings)
     for spec in specs:
-        if spec.kind == "gmail" and not access.credentials.find(parse_gmail(spec.location).account):
-            raise ConfigError(f"{spec.location}: {LOG_IN_TO_GMAIL}")
+        if spec.kind == "gmail":
+            check_gmail_login(parse_gmail(spec.location), access)
     accounts = {
         location.account: location
         for location in (parse_imap(spec.location) for spec in specs if spec.kind == "imap")
@@ -62,6 +62,12 @@ def arrange_logins(
         for location in accounts.values()
         if (login := _choose(location, settings, options, access.credentials))
     ]
+
+
+def check_gmail_login(location: GmailLocation, access: MailAccess) -> None:
+    """Raise ConfigError when nobody has logged in to an account yet."""
+    if not access.credentials.find(location.account):
+        raise ConfigError(f"{location}: {LOG_IN_TO_GMAIL}")
 
 
 def list_login_concerns(home: Path, now: datetime) -> list[str]:

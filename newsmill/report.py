@@ -50,6 +50,8 @@ class Report:
     """The build that was made live; None: the settings' build is."""
     default_build: str = ""
     """The settings' build."""
+    default_is_deadly: bool = False
+    """Whether it has ended its worker too often, on one machine at least."""
     redis_error: str | None = None
     """Why the workers could not be asked."""
     pace: Pace | None = None
@@ -90,6 +92,7 @@ def read_report(place: Workplace, *, is_up: bool, with_workers: bool = True) -> 
         rates = counts.count_rates(session)
         errors = counts.list_errors(session)
         live = builds.find_live(session)
+        openings = builds.count_openings(session, place.settings.inference.build)
         pace = paces.find(session, INFERENCE) if place.settings.objective.may_degrade else None
         listed = source_health.list_sources(session)
         savings = completions.count_savings(session)
@@ -104,6 +107,7 @@ def read_report(place: Workplace, *, is_up: bool, with_workers: bool = True) -> 
         is_up=is_up,
         live=live,
         default_build=place.settings.inference.build,
+        default_is_deadly=openings >= builds.MOST_OPENINGS,
         redis_error=redis_error,
         pace=pace,
         objective=place.settings.objective,
@@ -143,6 +147,9 @@ def find_concerns(report: Report) -> list[str]:
             f"build {live.name} was refused by {live.refused_by}, where the one before goes on: "
             f"{live.refusal}"
         )
+    if report.default_is_deadly and not report.live:
+        told = builds.describe_deadly(report.default_build)
+        concerns.append(f"{told}: see newsmill doctor; newsmill up tries it again")
     concerns += report.logins
     concerns += report.source_alerts[:MAX_ALERTS]
     if len(report.source_alerts) > MAX_ALERTS:

@@ -39,7 +39,7 @@ ENV_FILE = ".env"
 
 
 def _seconds_are_numbers(value: Any) -> Any:
-    is_number = isinstance(value, str) and value.strip().replace(".", "", 1).isdigit()
+    is_number = isinstance(value, str) and value.strip().replace(".", "", 1).isdecimal()
     return float(value) if is_number else value
 
 

@@ -8,7 +8,7 @@ Files are not looked at.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,6 +19,10 @@ from sqlalchemy.orm import Session
 from schemas.errors import ConfigError
 from schemas.tables import Build, Deployment
 from store.clean import clean_json, clean_text
+from store.statements import execute
+
+MOST_OPENINGS = 3
+"""How often opening a build may end a worker before it is left alone."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +42,23 @@ class Live:
     refused_for: timedelta | None
     """How long ago that was."""
     refusal: str | None
+    openings: Mapping[str, int] = field(default_factory=dict)
+    """By machine: openings of this build that have not ended."""
+
+    def count_openings(self, machine: str) -> int:
+        """Count the openings that may have ended a worker: of what nobody has held, on any machine.
+
+        Where others hold it, that it is too large for one machine says nothing of the next.
+        """
+        return self.openings.get(machine, 0) if self.is_proven else sum(self.openings.values())
 
 
 def register(session: Session, name: str, sha256: str, manifest: Mapping[str, Any]) -> None:
-    """Make a build known, or bring what is known of it up to date; `manifest` is build.json."""
-    given = {"sha256": sha256, "manifest": clean_json(manifest)}
+    """Make a build known, or bring what is known of it up to date; `manifest` is build.json.
+
+    A build that ended its workers may be tried again.
+    """
+    given = {"sha256": sha256, "manifest": clean_json(manifest), "openings": {}}
     session.execute(
         insert(Build)
         .values(name=name, **given)
@@ -60,6 +76,7 @@ def set_live(session: Session, name: str, reason: str | None = None) -> None:
         known = ", ".join(names) or "none"
         raise ConfigError(f"no build {name!r} in this database; there are: {known}", build=name)
     session.add(Deployment(build=name, reason=None if reason is None else clean_text(reason)))
+    session.execute(update(Build).where(Build.name == name).values(openings={}))
     _mark(session, name)
 
 
@@ -93,7 +110,12 @@ def find_live(session: Session) -> Live | None:
 def list_standing(session: Session, limit: int) -> list[Live]:
     """List deployments that were not taken back, the live one first."""
     rows = session.execute(
-        select(Deployment, Build.sha256, type_coerce(func.now() - Deployment.refused_at, Interval))
+        select(
+            Deployment,
+            Build.sha256,
+            Build.openings,
+            type_coerce(func.now() - Deployment.refused_at, Interval),
+        )
         .join(Build, Build.name == Deployment.build)
         .where(Deployment.taken_back_at.is_(None))
         .order_by(Deployment.id.desc())
@@ -110,9 +132,42 @@ def list_standing(session: Session, limit: int) -> list[Live]:
             refused_by=each.refused_by,
             refused_for=refused_for,
             refusal=each.refusal,
+            openings=openings,
         )
-        for each, sha256, refused_for in rows
+        for each, sha256, openings, refused_for in rows
     ]
+
+
+_BEGIN_OPENING = """
+UPDATE build
+SET openings = openings || jsonb_build_object(
+    CAST(:machine AS text), coalesce(CAST(openings ->> :machine AS integer), 0) + 1
+)
+WHERE name = :name
+"""
+
+_END_OPENING = "UPDATE build SET openings = openings - CAST(:machine AS text) WHERE name = :name"
+
+
+def begin_opening(session: Session, name: str, machine: str) -> None:
+    """Count that a machine begins to open a build. To be committed before: it may be the end."""
+    execute(session, _BEGIN_OPENING, name=name, machine=machine)
+
+
+def end_opening(session: Session, name: str, machine: str) -> None:
+    """Note that opening a build has ended on a machine, well or not, and not the process."""
+    execute(session, _END_OPENING, name=name, machine=machine)
+
+
+def describe_deadly(name: str) -> str:
+    """Say of a build that it is left alone, whatever the reason was."""
+    return f"opening build {name} has ended its worker {MOST_OPENINGS} times; it is left alone"
+
+
+def count_openings(session: Session, name: str, machine: str | None = None) -> int:
+    """Count a build's openings on one machine that have not ended; without one, where most are."""
+    found = session.scalar(select(Build.openings).where(Build.name == name)) or {}
+    return found.get(machine, 0) if machine else max(found.values(), default=0)
 
 
 def note_refusal(session: Session, deployment_id: int, worker: str, reason: str) -> None:

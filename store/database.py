@@ -41,6 +41,8 @@ _CONNECT_ARGS: dict[str, object] = {
     "keepalives_idle": 30,
     "keepalives_interval": 10,
     "keepalives_count": 3,
+    # The same for what was sent and never acknowledged, which no keepalive looks for. In ms.
+    "tcp_user_timeout": 60_000,
 }
 
 

@@ -15,6 +15,9 @@ from workers.queues import INFERENCE, QUEUES, TASKS, TICK
 PUBLISH_RETRY = {"max_retries": 2, "interval_start": 0.1, "interval_step": 0.2, "interval_max": 0.5}
 """Under a second, then give up: the row is written, the sweep sends the message later."""
 
+BROKER_TIMEOUT_S = 10.0
+"""Longest wait for Redis to say something that it was asked; messages are waited for without."""
+
 INFERENCE_SPARE_S = 60.0
 """What the inference task may take beyond its slice and the task limit: loading a model."""
 
@@ -63,6 +66,9 @@ def _broker(settings: Settings) -> dict[str, Any]:
             "unacked_restore_throttle": 1,
             "health_check_interval": 25,
             "socket_keepalive": True,
+            # Else a worker whose Redis says nothing never hears that it is to stop.
+            "socket_connect_timeout": BROKER_TIMEOUT_S,
+            "socket_timeout": BROKER_TIMEOUT_S,
         },
     }
 

@@ -23,7 +23,8 @@ def analyse(article_ids: list[int]) -> None:
         analyst = mill.live.take()
         stretch = Stretch(mill, within)
         with stretch.attempt():
-            for done in gather(analyst.analyse(stretch.requests())):
+            answers = analyst.analyse(stretch.requests(), stretch.keep_leases)
+            for done in gather(answers):
                 stretch.save(done)
         if stretch.is_empty:
             return

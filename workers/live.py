@@ -3,7 +3,8 @@
 The live build is the one in the database; without one, that of the settings. A change opens the
 new build first, and the old one is closed when the new one has read an article. A build that
 cannot be opened is refused: its reason goes into the log and the database, the old one goes on,
-and the same deployment is tried again after a pause. Knows nothing of claims.
+and the same deployment is tried again after a pause. Each opening is counted before it begins: a
+build that has ended its worker a few times is left alone. Knows nothing of claims.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -20,11 +22,11 @@ from inference.builds import resolve_build
 from inference.cpu import resident_bytes, usable_memory
 from inference.shape import memory_needed
 from inference.tuned import choose, open_analyst
-from schemas.errors import ConfigError
+from schemas.errors import ConfigError, TransientError
 from schemas.lens import Lens
 from schemas.settings import Settings
 from store import builds
-from store.builds import Live
+from store.builds import MOST_OPENINGS, Live
 from store.database import Database
 from workers.journal import phase
 
@@ -41,9 +43,6 @@ TRY_AGAIN_AFTER = timedelta(minutes=10)
 
 FALLBACKS = 3
 """Earlier deployments that a starting worker tries when it cannot open the live one."""
-
-OPENING = "the worker ended while it opened this build"
-"""Noted before the opening: a file that kills the process is not opened at once again."""
 
 GIGABYTE = 10**9
 
@@ -104,7 +103,9 @@ class LiveAnalyst:
         return live.deployment_id != self._deployment_id and not self._has_refused(live)
 
     def _has_refused(self, live: Live) -> bool:
-        """Whether this machine has found of late that it cannot open a deployment."""
+        """Whether this machine found of late, or too often, that it cannot open a deployment."""
+        if live.count_openings(self._machine) >= MOST_OPENINGS:
+            return True
         if time.monotonic() < self._again_at.get(live.deployment_id, 0.0):
             return True
         if live.refused_by != self._machine or live.refused_for is None:
@@ -127,7 +128,7 @@ class LiveAnalyst:
 
     def _change_to_default(self) -> None:
         try:
-            analyst = self._open(None)
+            analyst = self._open_default()
         except Exception as error:  # noqa: BLE001  # See `_try`.
             self._default_again_at = time.monotonic() + TRY_AGAIN_AFTER.total_seconds()
             log.error("build_refused", build=self._settings.inference.build, reason=str(error))
@@ -142,7 +143,7 @@ class LiveAnalyst:
             if not self._has_refused(live) and (analyst := self._try(live)) is not None:
                 self._hold(analyst, live.deployment_id)
                 return
-        self._hold(self._open(None), None)
+        self._hold(self._open_default(), None)
 
     def _hold(self, analyst: Analyst, deployment_id: int | None) -> None:
         old, self._analyst, self._deployment_id = self._analyst, analyst, deployment_id
@@ -153,7 +154,11 @@ class LiveAnalyst:
     def _try(self, live: Live) -> Analyst | None:
         """Open a deployment's build; None, and a note in the database, when it cannot be."""
         with self._database.begin() as session:
-            builds.note_refusal(session, live.deployment_id, self._machine, OPENING)
+            # A file that kills the process is not opened at once again.
+            builds.note_refusal(
+                session, live.deployment_id, self._machine, describe_opening(live, self._machine)
+            )
+            builds.begin_opening(session, live.name, self._machine)
         try:
             analyst = self._open(live)
         except Exception as error:  # noqa: BLE001  # Whatever a file does, the old one goes on.
@@ -162,18 +167,35 @@ class LiveAnalyst:
             self._again_at[live.deployment_id] = time.monotonic() + TRY_AGAIN_AFTER.total_seconds()
             with self._database.begin() as session:
                 builds.note_refusal(session, live.deployment_id, self._machine, reason)
+                builds.end_opening(session, live.name, self._machine)
             return None
         except BaseException:  # The worker is told to stop: no fault of the build.
             with self._database.begin() as session:
                 builds.forget_refusal(session, live.deployment_id, self._machine)
+                builds.end_opening(session, live.name, self._machine)
             raise
         try:
             with self._database.begin() as session:
                 builds.note_success(session, live.deployment_id, self._machine)
+                builds.end_opening(session, live.name, self._machine)
         except BaseException:
             analyst.close()
             raise
         return analyst
+
+    def _open_default(self) -> Analyst:
+        """Open the settings' build; ConfigError when that has ended its worker too often."""
+        name = resolve_build(self._settings).name
+        with self._database.begin() as session:
+            if builds.count_openings(session, name, self._machine) >= MOST_OPENINGS:
+                raise ConfigError(f"{builds.describe_deadly(name)}: see newsmill doctor")
+            builds.begin_opening(session, name, self._machine)
+        try:
+            return self._open(None)
+        finally:
+            # Where the database is away by now, it counts until another opening ends.
+            with suppress(TransientError), self._database.begin() as session:
+                builds.end_opening(session, name, self._machine)
 
     def _open(self, live: Live | None) -> Analyst:
         """Open a build beside the one that is held; one that is new here reads an article."""
@@ -205,3 +227,11 @@ class LiveAnalyst:
     @staticmethod
     def _room() -> int:
         return usable_memory() - resident_bytes()
+
+
+def describe_opening(live: Live, machine: str) -> str:
+    """Say what is known of an opening until it ends, and for good if it ends the process."""
+    opening = live.count_openings(machine) + 1
+    told = f"opening it is under way, or has ended the worker (try {opening} of {MOST_OPENINGS})"
+    last = f": it is left alone until newsmill models use {live.name}"
+    return told + last * (opening >= MOST_OPENINGS)

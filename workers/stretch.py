@@ -13,12 +13,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, TypeVar, cast
 
+import structlog
 from sqlalchemy.orm import Session
 
 from ingest.identity import text_key
 from schemas.completions import Completion
 from schemas.effort import Effort
-from schemas.errors import PermanentError
+from schemas.errors import PermanentError, TransientError
 from store import articles, completions, work
 from store.work import URGENT, Claim
 from workers import attempts
@@ -28,6 +29,8 @@ from workers.queues import BACK_FILL, INFERENCE, KEPT, RECONSTRUCT
 from workers.sending import send
 from workers.sharing import Sharing, list_unfinished
 from workers.slices import Slice
+
+log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
@@ -147,24 +150,34 @@ class Stretch:
                 missing = "article is gone" if article is None else "lens is not in use"
                 self.refuse(key, PermanentError(f"the {missing}"))
             elif not self._sharing.follows(key, self._effort):
-                self._keep()
                 yield Request(key, article.title, article.text, lens, self._effort)
 
     def refuse(self, key: Key, error: Exception) -> None:
         """End the attempt at one article alone."""
         attempts.fail(self._mill, [self._in_flight.pop(key)], error)
 
-    def _keep(self) -> None:
-        """Keep what is in flight ours before anything is saved: prompts may take minutes."""
-        if self._is_extension_due:
+    def keep_leases(self) -> None:
+        """Keep what is in flight ours while nothing is saved: a slow machine decodes for minutes.
+
+        To be called often. A database that is away is asked again, in good time before the end.
+        """
+        if not self._is_extension_due:
+            return
+        try:
             with self._mill.database.begin() as session:
                 self._extend_leases(session)
+        except TransientError as error:
+            log.warning("leases_not_extended", error=str(error))
+            self._extended_at += self._third_s / 3
+
+    @property
+    def _third_s(self) -> float:
+        return self._mill.settings.queue.lease.total_seconds() / 3
 
     @property
     def _is_extension_due(self) -> bool:
         """Whether a third of the leases' time is over."""
-        third_s = self._mill.settings.queue.lease.total_seconds() / 3
-        return time.monotonic() - self._extended_at > third_s
+        return time.monotonic() - self._extended_at > self._third_s
 
     def _extend_leases(self, session: Session) -> None:
         """Keep what is in flight ours, long before its leases end."""

@@ -30,7 +30,9 @@ def command(
         Path, typer.Option("--output", "-o", metavar="OUT.jsonl", help="Gone on with if it exists.")
     ],
     model: Annotated[str | None, typer.Option(help="A build's name or folder.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Most articles to read.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, max=10**9, help="Most articles to read.")
+    ] = None,
 ) -> None:
     """Analyse the articles of a JSONL file: one line of values per article and lens.
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from newsmill.limits import MOST_ROWS
+
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
@@ -19,6 +21,8 @@ app = typer.Typer(no_args_is_help=True, help="Dead letters: work that was given 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Stage = Annotated[str | None, typer.Option(help="Only of this stage.")]
+BIGINT_DIGITS = 19
+
 Letters = Annotated[
     list[str] | None, typer.Argument(metavar="LETTER", help="As `list` names them.")
 ]
@@ -28,7 +32,9 @@ All = Annotated[bool, typer.Option("--all", help="All of them, or all of --stage
 @app.command("list")
 def list_letters(
     stage: Stage = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, newest first.")] = 100,
+    limit: Annotated[
+        int, typer.Option(min=1, max=MOST_ROWS, help="At most so many, newest first.")
+    ] = 100,
     as_json: AsJson = False,
 ) -> None:
     """List the dead letters. Exit code 3 when there are any."""
@@ -107,7 +113,8 @@ def _parse(name: str) -> dict[str, Any]:
 
     stage, _, rest = name.partition(":")
     subject, _, lens = rest.partition(":")
-    if not subject.isdigit():
+    # A number that the database can hold: int() and Postgres refuse others in their own words.
+    if not (subject.isascii() and subject.isdecimal() and len(subject) < BIGINT_DIGITS):
         raise ConfigError(f"{name}: not a dead letter's name; write inference:12:editorial")
     return {"stage": _check_stage(stage), "subject_id": int(subject), "lens": lens or None}
 

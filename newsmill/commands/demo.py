@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from newsmill.limits import DAY_S
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -24,7 +26,7 @@ PLAIN_WIDTH = 110
 def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     timeout: Annotated[
-        float, typer.Option(help="Seconds after which the run is given up.", min=10)
+        float, typer.Option(help="Seconds after which the run is given up.", min=10, max=DAY_S)
     ] = DEFAULT_TIMEOUT_S,
 ) -> None:
     """Run the whole mill once on a sample that comes with it, and show the rows.

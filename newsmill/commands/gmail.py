@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from newsmill.limits import DAY_S
+
 if TYPE_CHECKING:
     from ingest.credentials import Credentials
     from ingest.oauth import OAuthClient
@@ -26,7 +28,7 @@ def login(
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Of 127.0.0.1, for the answer; 0: any.")
     ] = 0,
-    wait: Annotated[int, typer.Option(min=1, help="Seconds until it gives up.")] = 300,
+    wait: Annotated[int, typer.Option(min=1, max=DAY_S, help="Seconds until it gives up.")] = 300,
 ) -> None:
     """Log in to a Gmail account in a browser; how to prepare that stands in docs/mail.md."""
     from datetime import UTC, datetime
@@ -78,10 +80,13 @@ def labels(
 
     from ingest.mail_accounts import make_mail_access, open_gmail
     from ingest.mail_locations import parse_gmail
+    from newsmill.mail_logins import check_gmail_login
     from schemas.settings import load_settings
 
     access = make_mail_access(load_settings())
-    with open_gmail(parse_gmail(f"gmail://{address}"), access, datetime.now(UTC)) as gmail:
+    location = parse_gmail(f"gmail://{address}")
+    check_gmail_login(location, access)
+    with open_gmail(location, access, datetime.now(UTC)) as gmail:
         for name in sorted(gmail.list_labels()):
             typer.echo(name)
 

@@ -65,9 +65,12 @@ def pull(
     catalogue = load_catalogue(settings.models_dir)
     if name not in catalogue:
         raise ConfigError(f"no model {name!r} in the catalogue: {', '.join(catalogue)}")
-    hub = Hub(os.environ.get("HF_ENDPOINT") or DEFAULT_ENDPOINT, token=os.environ.get("HF_TOKEN"))
+    endpoint = os.environ.get("HF_ENDPOINT") or DEFAULT_ENDPOINT
     folder = settings.home / "models" / name
-    with _show_progress(name) as progress:
+    with (
+        Hub(endpoint, token=os.environ.get("HF_TOKEN")) as hub,
+        _show_progress(name) as progress,
+    ):
         build = hub.pull(catalogue[name], folder, datetime.now(UTC), progress)
     known = "as expected" if catalogue[name].sha256 else "recorded now, the catalogue has none"
     typer.echo(f"{build.folder}: SHA-256 {build.manifest.sha256[:12]}… ({known})")

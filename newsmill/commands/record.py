@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from newsmill.limits import MOST_HOURS
+
 if TYPE_CHECKING:
     from redis import Redis
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 DAY_H = 24.0
 LIMIT_MB = 2_000
+MOST_MB = 10**9
 BYTES_PER_MB = 1_000_000
 FOLDER = "recordings"
 
@@ -29,10 +32,12 @@ def command(
             metavar="FOLDER", help="Where to record; without it, a new one in <home>/recordings."
         ),
     ] = None,
-    hours: Annotated[float, typer.Option(min=0.01, help="How long; then it ends by itself.")] = (
-        DAY_H
-    ),
-    limit_mb: Annotated[int, typer.Option(min=1, help="It ends when it is this large.")] = LIMIT_MB,
+    hours: Annotated[
+        float, typer.Option(min=0.01, max=MOST_HOURS, help="How long; then it ends by itself.")
+    ] = DAY_H,
+    limit_mb: Annotated[
+        int, typer.Option(min=1, max=MOST_MB, help="It ends when it is this large.")
+    ] = LIMIT_MB,
     stop: Annotated[bool, typer.Option("--stop", help="End the recording that goes on.")] = False,
     status: Annotated[bool, typer.Option("--status", help="Only say what is recorded.")] = False,
     rows: Annotated[

@@ -52,6 +52,7 @@ def command(
 
     from ingest.recordings.reading import open_recording
     from newsmill.logging import hush
+    from newsmill.output_files import check_output
     from newsmill.replay.mill import ReplayMill
     from newsmill.replay.place import open_replay_place
     from newsmill.replay.player import Player
@@ -66,6 +67,8 @@ def command(
     recording = open_recording(directory)
     if against is not None and not against.is_file():
         raise ConfigError(f"{against} is no file")
+    if rows is not None:
+        check_output(rows)
     settings = load_settings()
     if lenses_dir is not None:
         settings = settings.model_copy(update={"lenses_dir": lenses_dir.absolute()})

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from newsmill.limits import YEAR_S
+
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
@@ -69,7 +71,8 @@ def add(
     name: Annotated[str | None, typer.Option(help="What to call it.")] = None,
     folder: Annotated[str | None, typer.Option(help="Where to file it: News/World.")] = None,
     every: Annotated[
-        float | None, typer.Option(min=60, help="Fixed seconds between polls; else its rhythm.")
+        float | None,
+        typer.Option(min=60, max=YEAR_S, help="Fixed seconds between polls; else its rhythm."),
     ] = None,
     unchecked: Annotated[
         bool, typer.Option("--unchecked", help="Add it without fetching it first.")
@@ -84,6 +87,7 @@ def add(
     if name and len(locations) > 1:
         raise ConfigError("--name names one source: add the others by themselves")
     settings = load_settings()
+    folder = "/".join(filter(None, (folder or "").split("/"))) or None
     specs = [recognise_source(typed) for typed in locations]
     for spec in specs:
         if not spec.is_remote:
@@ -175,7 +179,7 @@ def export(
 ) -> None:
     """Write all feeds, with their folders, as an OPML list."""
     from ingest.opml import OpmlFeed, write_opml
-    from schemas.errors import ConfigError
+    from newsmill.output_files import writing_to
     from store import source_health
 
     with _session() as session:
@@ -189,10 +193,8 @@ def export(
     if file is None:
         sys.stdout.buffer.write(written)
         return
-    try:
+    with writing_to(file):
         file.write_bytes(written)
-    except OSError as error:
-        raise ConfigError(f"{file}: cannot be written: {error.strerror}") from None
     typer.echo(f"{len(feeds)} feeds written to {file}")
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from newsmill.limits import MOST_ID, MOST_ROWS
+
 if TYPE_CHECKING:
     from store.stories import ShownStory, StoryArticle
 
@@ -20,9 +22,12 @@ TITLE_CHARS = 200
 
 def command(
     story_id: Annotated[
-        int | None, typer.Argument(metavar="STORY", help="Show who tells this story.")
+        int | None,
+        typer.Argument(metavar="STORY", min=1, max=MOST_ID, help="Show who tells this story."),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, the latest first.")] = 20,
+    limit: Annotated[
+        int, typer.Option(min=1, max=MOST_ROWS, help="At most so many, the latest first.")
+    ] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """List the stories that grew last or, of one STORY, who tells one: the first had it first."""

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from newsmill.limits import DAY_S
+
 if TYPE_CHECKING:
     from inference.builds import Build
     from inference.tuned import Trial, Tuned
@@ -28,7 +30,7 @@ MOST_MEMORY_BYTES = 2_500_000_000
 def command(
     model: Annotated[str | None, typer.Option(help="A build's name or folder.")] = None,
     seconds: Annotated[
-        float, typer.Option(min=1, help="After which nothing more is tried.")
+        float, typer.Option(min=1, max=DAY_S, help="After which nothing more is tried.")
     ] = 60.0,
     forget: Annotated[
         bool, typer.Option("--forget", help="Forget the result instead of measuring.")

@@ -46,9 +46,9 @@ def command() -> None:
             _warn(console, outfit)
             _run(console, supervisor, place)
         except KeyboardInterrupt:
-            console.print("stopping: work in hand is finished or given back …")
+            pass
         finally:
-            supervisor.stop()
+            _stop(console, supervisor)
     console.print("stopped")
 
 
@@ -96,6 +96,20 @@ def _run(console: Console, supervisor: Supervisor, place: Workplace) -> None:
         while True:
             live.update(screen.view(look_after(supervisor, place)))
             time.sleep(POLL_S)
+
+
+def _stop(console: Console, supervisor: Supervisor) -> None:
+    """Let the processes end in their time; a second Ctrl-C ends them at once."""
+    import signal
+
+    try:
+        console.print("stopping: work in hand is finished or given back (Ctrl-C: at once) …")
+        supervisor.stop()
+    except KeyboardInterrupt:
+        # Whatever is pressed from now on, the servers are to end as they should.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        console.print("stopping at once: what was in hand is done again at the next start")
+        supervisor.kill()
 
 
 class _Screen:

@@ -191,11 +191,11 @@ def _look_at_live_build(url: str, settings: Settings) -> Iterator[Check]:
     """See which build the workers hold; look at it as well where the settings name another."""
     default = settings.inference.build
     try:
-        live = _find_live(url)
+        live, openings = _find_live(url, default)
     except NewsmillError as error:
         yield fail("build", str(error))
         return
-    yield models.judge_live(live, default)
+    yield models.judge_live(live, default, openings)
     if live and not live.refusal and live.name != default:
         name = live.name
         for check in (
@@ -207,11 +207,12 @@ def _look_at_live_build(url: str, settings: Settings) -> Iterator[Check]:
             yield replace(check, name=f"live {check.name}", status=status)
 
 
-def _find_live(url: str) -> builds.Live | None:
+def _find_live(url: str, default: str) -> tuple[builds.Live | None, int]:
+    """Find the live build; and how often opening the settings' build has not ended."""
     database = Database(url, name="newsmill-doctor")
     try:
         with database.begin() as session:
-            return builds.find_live(session)
+            return builds.find_live(session), builds.count_openings(session, default)
     finally:
         database.close()
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from inference.builds import Build
 from inference.tuned import Tuned
 from inference.tuning import Choice
-from newsmill.doctor.check import Check, Status, ok, warn
+from newsmill.doctor.check import Check, Status, fail, ok, warn
 from schemas.lens import Lens
-from store.builds import Live
+from store.builds import MOST_OPENINGS, Live, describe_deadly
 
 
 def judge_tuning(build: str, tuned: Tuned | None, choice: Choice) -> Check:
@@ -40,8 +40,14 @@ def judge_answers(build: Build, lenses: Iterable[Lens]) -> Check:
     return warn("answers", detail, mend)
 
 
-def judge_live(live: Live | None, default: str) -> Check:
-    """Say which build the workers are to hold, and whether one could not."""
+def judge_live(live: Live | None, default: str, openings: int = 0) -> Check:
+    """Say which build the workers are to hold, and whether one could not.
+
+    openings: of the settings' build, those that have ended its worker.
+    """
+    if live is None and openings >= MOST_OPENINGS:
+        mend = "mend what the other checks name, or use another build; newsmill up tries it again"
+        return fail("build", describe_deadly(default), mend)
     if live is None:
         return ok("build", f"{default}, by NEWSMILL_INFERENCE__BUILD: none was made live")
     detail = f"{live.name}, live since {live.deployed_at:%Y-%m-%d %H:%M}"

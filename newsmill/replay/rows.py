@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ingest.recordings.masking import mask_text, mask_url
+from newsmill.output_files import writing_to
 from schemas.errors import ConfigError
 from store.database import Database
 from store.outcomes import read_outcomes
@@ -54,13 +55,10 @@ def list_rows(database: Database) -> Iterator[Row]:
 def write_rows(database: Database, path: Path) -> int:
     """Write a rows file; returns the number of rows. ConfigError where it cannot be written."""
     number = 0
-    try:
-        with path.open("w", encoding="utf-8") as file:
-            for row in list_rows(database):
-                file.write(spell(row) + "\n")
-                number += 1
-    except OSError as error:
-        raise ConfigError(f"cannot write {path}: {error.strerror}") from error
+    with writing_to(path), path.open("w", encoding="utf-8") as file:
+        for row in list_rows(database):
+            file.write(spell(row) + "\n")
+            number += 1
     return number
 
 

@@ -150,7 +150,7 @@ def _candidates() -> Iterator[Account]:
 
 def _entry(name_or_uid: str) -> pwd.struct_passwd | None:
     try:
-        if name_or_uid.isdigit():
+        if name_or_uid.isdecimal():
             return pwd.getpwuid(int(name_or_uid))
         return pwd.getpwnam(name_or_uid)
     except KeyError:

@@ -89,6 +89,16 @@ def make_home(path: Path) -> Home:
     return home
 
 
+def is_of_full_disk(words: str) -> bool:
+    """Tell whether a server's last words are of a full disk; our servers speak English."""
+    return "No space left on device" in words or "Disk quota exceeded" in words
+
+
+def describe_full_disk(path: Path) -> str:
+    """Say that there is no room, and how to mend it."""
+    return f"the disk of {path} is full: make room, or set NEWSMILL_HOME to a larger disk"
+
+
 def make_folders(path: Path, mode: int) -> None:
     """Make a folder and its missing parents with just this mode, whatever the umask."""
     if path.is_dir():

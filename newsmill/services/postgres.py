@@ -19,7 +19,12 @@ from psycopg import pq
 
 from newsmill.services.account import Account
 from newsmill.services.binaries import find_postgres
-from newsmill.services.home import Home, make_private_folder
+from newsmill.services.home import (
+    Home,
+    describe_full_disk,
+    is_of_full_disk,
+    make_private_folder,
+)
 from newsmill.services.processes import ServerProcess, read_pid
 from newsmill.services.server import EmbeddedServer, Reach
 from schemas.errors import ConfigError, TransientError
@@ -43,7 +48,7 @@ class EmbeddedPostgres(EmbeddedServer):
 
     def __init__(self, home: Home, account: Account) -> None:
         self._account = account
-        self._home = home
+        self.home = home
         self._data = home.postgres / "data"
         self._runtime = home.runtime(account)
         self.socket_path = self._runtime / f".s.PGSQL.{PORT}"
@@ -61,12 +66,12 @@ class EmbeddedPostgres(EmbeddedServer):
 
     def prepare(self) -> None:
         """Make the cluster if there is none; a half-made one of an earlier try is thrown away."""
-        self._programs = find_postgres(self._account, self._home, self._read_major())
-        for leftover in self._home.path.glob("postgres.new-*"):
+        self._programs = find_postgres(self._account, self.home, self._read_major())
+        for leftover in self.home.path.glob("postgres.new-*"):
             shutil.rmtree(leftover)
-        if not self._home.postgres.exists():
+        if not self.home.postgres.exists():
             self._make_cluster()
-        make_private_folder(self._home.postgres, self._account)
+        make_private_folder(self.home.postgres, self._account)
         make_private_folder(self._runtime, self._account)
 
     def launch(self) -> None:
@@ -106,7 +111,7 @@ class EmbeddedPostgres(EmbeddedServer):
 
     def _make_cluster(self) -> None:
         """Run `initdb` in a folder beside the final one, which then appears complete."""
-        staging = Path(tempfile.mkdtemp(prefix="postgres.new-", dir=self._home.path))
+        staging = Path(tempfile.mkdtemp(prefix="postgres.new-", dir=self.home.path))
         try:
             password = staging / "password"
             password.write_text(secrets.token_urlsafe(24))
@@ -114,11 +119,13 @@ class EmbeddedPostgres(EmbeddedServer):
             for path in (password, staging):
                 self._account.own(path)
             made = self._account.run(self._initdb(staging, password), INITDB_TIMEOUT_S)
+            if made.returncode != 0 and is_of_full_disk(made.stderr):
+                raise ConfigError(describe_full_disk(self.home.path))
             if made.returncode != 0:
                 last_words = " / ".join(made.stderr.split("\n")[-4:]).strip(" /")
                 raise ConfigError(f"initdb cannot make a Postgres in {staging}: {last_words}")
-            staging.rename(self._home.postgres)
-            _sync_folder(self._home.path)
+            staging.rename(self.home.postgres)
+            _sync_folder(self.home.path)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
 
@@ -147,16 +154,16 @@ class EmbeddedPostgres(EmbeddedServer):
             if "authentication failed" not in str(error):
                 raise TransientError(f"postgres did not answer: {error}") from error
             raise ConfigError(
-                f"the Postgres in {self._home.postgres} refuses the password that it was made "
-                f"with, in {self._home.postgres / 'password'}: set that one for role {ROLE} again"
+                f"the Postgres in {self.home.postgres} refuses the password that it was made "
+                f"with, in {self.home.postgres / 'password'}: set that one for role {ROLE} again"
             ) from error
 
     def _address(self, database: str) -> str:
         try:
-            password = (self._home.postgres / "password").read_text().strip()
+            password = (self.home.postgres / "password").read_text().strip()
         except FileNotFoundError:
             raise ConfigError(
-                f"{self._home.postgres} has lost its password file: put it back, or move the "
+                f"{self.home.postgres} has lost its password file: put it back, or move the "
                 "folder away to begin anew"
             ) from None
         query = urlencode({"host": str(self._runtime), "port": PORT})

@@ -5,6 +5,7 @@ A server is reached through its unix socket alone. It does not know who uses it.
 
 from __future__ import annotations
 
+import shutil
 import signal
 import socket
 import time
@@ -16,6 +17,7 @@ from typing import ClassVar
 
 import structlog
 
+from newsmill.services.home import Home, describe_full_disk, is_of_full_disk
 from newsmill.services.processes import ServerProcess
 from schemas.errors import TransientError
 
@@ -23,6 +25,9 @@ log = structlog.get_logger(__name__)
 
 START_PATIENCE_S = 600.0
 """Postgres may replay a gigabyte of its log after a crash, Valkey load as much; both say so."""
+
+LEAST_FREE_BYTES = 1_000_000
+"""With less than this, neither server starts."""
 
 STOP_PATIENCE_S = 60.0
 ORPHAN_PATIENCE_S = 15.0
@@ -43,6 +48,7 @@ class EmbeddedServer(ABC):
 
     name: ClassVar[str]
     stop_signal: ClassVar[signal.Signals]
+    home: Home
     process: ServerProcess
     socket_path: Path
 
@@ -106,12 +112,21 @@ class EmbeddedServer(ABC):
         deadline = time.monotonic() + START_PATIENCE_S
         while self.reach() is not Reach.UP:
             if self.process.has_ended() or time.monotonic() > deadline:
+                self._check_disk()
                 last_words = self.process.read_last_words()
                 raise TransientError(
                     f"{self.name} does not start; its last words: {last_words}",
                     service=self.name,
                 )
             time.sleep(0.02)
+
+    def _check_disk(self) -> None:
+        """Raise TransientError when the disk is why a server does not start."""
+        # On a full disk there may be no last words.
+        free = shutil.disk_usage(self.home.path).free
+        if free < LEAST_FREE_BYTES or is_of_full_disk(self.process.read_last_words(lines=1)):
+            full = describe_full_disk(self.home.path)
+            raise TransientError(f"{self.name} does not start: {full}", service=self.name)
 
 
 def knock(path: Path) -> Reach:

@@ -43,7 +43,7 @@ class EmbeddedValkey(EmbeddedServer):
 
     def __init__(self, home: Home, account: Account) -> None:
         self._account = account
-        self._home = home
+        self.home = home
         self._runtime = home.runtime(account)
         self.socket_path = self._runtime / "valkey.sock"
         self.process = ServerProcess(
@@ -59,8 +59,8 @@ class EmbeddedValkey(EmbeddedServer):
         return f"unix://{quote(str(self.socket_path))}?db=0"
 
     def prepare(self) -> None:
-        self._program = find_valkey(self._account, self._home).path("server")
-        make_private_folder(self._home.valkey, self._account)
+        self._program = find_valkey(self._account, self.home).path("server")
+        make_private_folder(self.home.valkey, self._account)
         make_private_folder(self._runtime, self._account)
 
     def launch(self) -> None:
@@ -89,9 +89,9 @@ class EmbeddedValkey(EmbeddedServer):
         """Move the data to `valkey.unreadable`; False when it is not what stopped the server."""
         if not UNREADABLE.search(self.process.read_last_words()):
             return False
-        aside = self._home.path / "valkey.unreadable"
+        aside = self.home.path / "valkey.unreadable"
         shutil.rmtree(aside, ignore_errors=True)
-        self._home.valkey.rename(aside)
+        self.home.valkey.rename(aside)
         log.warning("valkey_data_put_aside", folder=str(aside))
         return True
 
@@ -100,7 +100,7 @@ class EmbeddedValkey(EmbeddedServer):
             "port": "0",
             "unixsocket": str(self.socket_path),
             "unixsocketperm": "700",
-            "dir": str(self._home.valkey),
+            "dir": str(self.home.valkey),
             "pidfile": str(self._runtime / "valkey.pid"),
             "daemonize": "no",
             "logfile": "",

@@ -29,6 +29,8 @@ class Build(Base):
     )
     """The training run that made it, if that ran here."""
     registered_at: Mapped[Now]
+    openings: Mapped[JsonObject]
+    """By machine: how often opening it was begun and has not ended, but perhaps the process."""
 
 
 class Run(Base):

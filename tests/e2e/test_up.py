@@ -146,6 +146,20 @@ def test_up_reads_what_ingest_adds_and_leaves_nothing_running(home: Home, tmp_pa
     assert home.read_status()["totals"] == status["totals"]
 
 
+def test_second_interruption_of_up_stops_it_at_once_and_leaves_nothing_running(home: Home) -> None:
+    with home.up() as up:
+        home.wait_for(has_all_workers)
+        assert up.stdout is not None
+        up.send_signal(signal.SIGINT)
+        while "stopping" not in up.stdout.readline():
+            assert up.poll() is None
+        up.send_signal(signal.SIGINT)
+        printed, errors = up.communicate(timeout=60)
+        assert (up.returncode, errors) == (0, "")
+        assert "stopping at once" in printed
+        assert list_processes_of(home.path) == []
+
+
 def test_killed_up_takes_its_processes_along_and_the_next_one_goes_on(
     home: Home, tmp_path: Path
 ) -> None:

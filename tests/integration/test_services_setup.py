@@ -11,13 +11,15 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import psycopg
 import pytest
 
 from newsmill.services import binaries
 from newsmill.services.launcher import Services
-from schemas.errors import ConfigError
+from newsmill.services.postgres import EmbeddedPostgres
+from schemas.errors import ConfigError, TransientError
 from tests.homes import make_home
 from tests.integration.holder import PACKAGES, ask, hold_services, read_urls, search_path
 
@@ -69,6 +71,20 @@ def test_start_that_was_killed_while_making_the_cluster_is_made_good(home: Path)
     with Services.launch(home) as services:
         assert ask(services.database_url, "select 1") == 1
     assert not list(home.glob("postgres.new-*"))
+
+
+def test_full_disk_is_told_in_one_clear_line(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = r"the disk of .* is full: make room, or set NEWSMILL_HOME to a larger disk$"
+    with monkeypatch.context() as patch:
+        failing = ["/bin/sh", "-c", "echo 'initdb: No space left on device' >&2; exit 1"]
+        patch.setattr(EmbeddedPostgres, "_initdb", lambda *_: failing)
+        with pytest.raises(ConfigError, match=told):
+            Services.launch(home, redis_url="redis://db/0")
+    Services.launch(home, redis_url="redis://db/0").stop()
+    monkeypatch.setattr(EmbeddedPostgres, "_options", lambda _: ["-c", "no_such_setting=1"])
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
+    with pytest.raises(TransientError, match=f"postgres does not start: {told}"):
+        Services.launch(home, redis_url="redis://db/0")
 
 
 def test_messages_that_cannot_be_read_are_put_aside(home: Path) -> None:

@@ -123,7 +123,7 @@ def test_lists_are_exported_and_imported_with_their_folders(
     result = run("import", str(feeds))
     assert "1 of 3 feeds added, 0 known already" in result.stdout
     assert "0 of 3 feeds added, 1 known already" in run("import", str(feeds)).stdout
-    written = tmp_path / "again.opml"
+    written = tmp_path / "new" / "again.opml"
     run("export", str(written))
     run("remove", "A")
     run("import", str(written))
@@ -138,8 +138,8 @@ def test_list_that_cannot_be_read_or_written_is_named_in_one_line(
     (tmp_path / "page.opml").write_text("<html></html>")
     assert refuse("import", "page.opml").startswith("page.opml: this is no OPML")
     assert refuse("import", "none.opml") == ("none.opml: cannot be read: No such file or directory")
-    assert refuse("export", "none/a.opml") == (
-        "none/a.opml: cannot be written: No such file or directory"
+    assert refuse("export", "page.opml/a.opml") == (
+        "page.opml/a.opml: cannot be written: Not a directory"
     )
 
 

@@ -89,6 +89,25 @@ def test_refusal_stays_until_the_same_machine_succeeds_or_it_is_deployed_again(
     assert not live(database).is_proven
 
 
+def test_openings_are_counted_by_machine_until_they_end(database: Database) -> None:
+    deploy(database, "a")
+    with database.begin() as session:
+        for machine in ("one", "one", "other"):
+            builds.begin_opening(session, "a", machine)
+        builds.begin_opening(session, "unknown", "one")
+        assert builds.count_openings(session, "a", "one") == 2
+        assert builds.count_openings(session, "a") == 2
+        assert builds.count_openings(session, "unknown") == 0
+    found = live(database)
+    assert found.count_openings("third") == 3, "nobody has held it yet"
+    with database.begin() as session:
+        builds.end_opening(session, "a", "one")
+        builds.note_success(session, found.deployment_id, "one")
+    assert [live(database).count_openings(machine) for machine in ("one", "other")] == [0, 1]
+    deploy(database, "a")
+    assert live(database).openings == {}
+
+
 def test_standing_deployments_begin_with_the_live_one(database: Database) -> None:
     deploy(database, "a", "b", "c")
     take_back(database)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from inference.analyst import Analyst
+from inference.builds import Build
 from ingest.screening import Screener
 from tests.integration.workers.faults import VARIABLE
 from workers import polling, rebuilding
@@ -58,8 +59,8 @@ def slow_screening(screen: Any) -> Any:
 
 
 def slow_analysis(analyse: Any) -> Any:
-    def slow(self: Analyst, requests: Any) -> Any:
-        return analyse(self, watched(requests))
+    def slow(self: Analyst, requests: Any, *others: Any) -> Any:
+        return analyse(self, watched(requests), *others)
 
     def watched(requests: Any) -> Any:
         for request in requests:
@@ -67,6 +68,14 @@ def slow_analysis(analyse: Any) -> Any:
             yield request
 
     return slow
+
+
+def deadly_opening(open_: Any) -> Any:
+    def open_analyst(self: Analyst, build: Build, *arguments: Any, **options: Any) -> None:
+        meet_faults("opening", build.name)
+        open_(self, build, *arguments, **options)
+
+    return open_analyst
 
 
 def slow_rebuild(rebuild: Any) -> Any:
@@ -79,5 +88,6 @@ def slow_rebuild(rebuild: Any) -> Any:
 
 plug(polling, "read_source", slow_reading)
 plug(Screener, "screen", slow_screening)
+plug(Analyst, "__init__", deadly_opening)
 plug(Analyst, "analyse", slow_analysis)
 plug(rebuilding, "rebuild", slow_rebuild)

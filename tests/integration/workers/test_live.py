@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from tests.integration.workers.corpus import add_source, assert_whole, count, wr
 from workers import live
 from workers.inference import analyse
 from workers.ingest import poll_source
-from workers.live import OPENING, LiveAnalyst
+from workers.live import LiveAnalyst
 from workers.mill import Mill
 from workers.prefilter import screen
 from workers.reconstruct import rebuild
@@ -219,31 +220,84 @@ def test_worker_that_starts_with_a_bad_live_build_holds_the_one_before(
     assert mill.live.take().build.name == "good"
 
 
+class Killed(BaseException):
+    """The process ends without a word."""
+
+
+def die_opening(mill: Mill, machine: str, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Let a new worker open its first build; tell whether that was the end of it."""
+    worker = LiveAnalyst(mill.settings, mill.database, mill.lenses)
+    worker._machine = machine
+    with monkeypatch.context() as patch:
+        patch.setattr(worker, "_open", lambda _: (_ for _ in ()).throw(Killed()))
+        # Whoever is killed writes nothing any more.
+        for note in ("note_refusal", "forget_refusal", "end_opening"):
+            patch.setattr(builds, note, _unless_killed(getattr(builds, note)))
+        try:
+            _ = worker.analyst
+        except Killed:
+            return True
+    return False
+
+
+def _unless_killed(note: Callable[..., None]) -> Callable[..., None]:
+    def note_alive(*arguments: Any) -> None:
+        if not isinstance(sys.exception(), Killed):
+            note(*arguments)
+
+    return note_alive
+
+
+def let_time_pass(database: Database) -> None:
+    with database.begin() as session:
+        session.execute(text("UPDATE deployment SET refused_at = refused_at - interval '1 hour'"))
+
+
 def test_build_that_killed_its_worker_is_not_opened_again_by_the_next(
-    mill: Mill, database: Database, make: Make, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    mill: Mill, database: Database, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use(database, make("deadly"))
-    dying = LiveAnalyst(settings, database, mill.lenses)
-    monkeypatch.setattr(dying, "_open", lambda _: (_ for _ in ()).throw(MemoryError()))
-    monkeypatch.setattr(builds, "note_refusal", _once(builds.note_refusal))
-    with pytest.raises(RuntimeError, match="killed"):
-        _ = dying.analyst
-    monkeypatch.undo()
-    assert find_live(database).refusal == OPENING
+    assert die_opening(mill, mill.live._machine, monkeypatch)
+    refusal = find_live(database).refusal
+    assert refusal is not None
+    assert "has ended the worker (try 1 of 3)" in refusal
     assert mill.live.take().build.name == "starter"
 
 
-def _once(note: Callable[..., None]) -> Callable[..., None]:
-    """The first note is written; at the second one the worker is gone."""
-    calls: list[int] = []
+@pytest.mark.parametrize("machines", [("one", "one", "one"), ("one", "other", "third")])
+def test_build_that_killed_three_workers_is_left_alone_until_it_is_made_live_again(
+    mill: Mill,
+    database: Database,
+    make: Make,
+    monkeypatch: pytest.MonkeyPatch,
+    machines: tuple[str, ...],
+) -> None:
+    folder = make("deadly")
+    use(database, make("good"))
+    use(database, folder)
+    for machine in machines:
+        assert die_opening(mill, machine, monkeypatch)
+        let_time_pass(database)
+    refusal = find_live(database).refusal
+    assert refusal is not None
+    assert "left alone until newsmill models use deadly" in refusal
+    assert mill.live.take().build.name == "good"
+    assert not mill.live.is_due()
+    use(database, folder)
+    assert mill.live.take().build.name == "deadly"
 
-    def note_once(*arguments: Any) -> None:
-        calls.append(1)
-        if len(calls) > 1:
-            raise RuntimeError("killed")
-        note(*arguments)
 
-    return note_once
+def test_build_too_large_for_one_machine_is_still_opened_by_the_others(
+    mill: Mill, database: Database, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(database, make("large"))
+    assert mill.live.take().build.name == "large"
+    for _ in range(3):
+        assert die_opening(mill, "small", monkeypatch)
+        let_time_pass(database)
+    next_worker = LiveAnalyst(mill.settings, database, mill.lenses)
+    assert next_worker.take().build.name == "large"
+    next_worker.close()
 
 
 def test_stop_while_a_build_is_opened_is_no_refusal(
@@ -261,7 +315,7 @@ def test_many_messages_after_the_work_is_done_cost_a_look_each_and_no_stretch(
 ) -> None:
     analyse.run([])
     held = mill.live.take()
-    monkeypatch.setattr(type(held), "analyse", lambda _, requests: iter(list(requests)))
+    monkeypatch.setattr(type(held), "analyse", lambda _, requests, __: iter(list(requests)))
     for message in range(20):
         analyse.run([message])
     assert mill.live.take() is held

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from schemas.settings import Settings
-from store import dead
+from store import builds, dead
 from store.database import Database
 from store.dead import DeadLetter
 from tests.integration.workers.corpus import add_source, assert_whole, count, write_corpus
@@ -84,3 +84,18 @@ def test_article_at_which_code_fails_is_given_up_without_its_neighbours(
         assert letter.traceback is not None
         assert "meet_faults" in letter.traceback
     assert count(database, "SELECT count(*) FROM analysis") == ARTICLES - len(STAGES)
+
+
+def test_build_that_kills_its_workers_is_left_alone_and_costs_no_article_an_attempt(
+    crew: Crew, database: Database, tmp_path: Path
+) -> None:
+    with database.begin() as session:
+        builds.register(session, "starter", "00", {})
+    add_source(database, write_corpus(tmp_path / "corpus.jsonl", ARTICLES))
+    crew.be_faulty(deadly={"opening": "starter"})
+    crew.start()
+    crew.run_until(lambda: "is left alone" in crew.read_log(INFERENCE))
+    assert crew.read_log(INFERENCE).count("exited with 'exitcode 9'") == builds.MOST_OPENINGS
+    with database.begin() as session:
+        assert builds.count_openings(session, "starter") == builds.MOST_OPENINGS
+    assert count(database, "SELECT count(*) FROM work WHERE attempts > 0") == 0

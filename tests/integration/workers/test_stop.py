@@ -8,12 +8,14 @@ from pathlib import Path
 
 import psutil
 import pytest
+import redis
 
 from schemas.settings import Settings
 from store.database import Database
 from tests.integration.workers.corpus import add_source, count, write_corpus
 from tests.integration.workers.crew import Crew
-from workers.queues import INFERENCE
+from workers.queues import INFERENCE, PREFILTER
+from workers.shutdown import LEAVE_S
 
 ARTICLES = 60
 SOFT_S = 4.0
@@ -77,6 +79,25 @@ def test_worker_that_cannot_finish_in_time_gives_its_batch_back_with_the_attempt
             count(database, "SELECT count(*) FROM analysis") == ARTICLES and working.is_through()
         )
     )
+
+
+def test_worker_whose_redis_says_nothing_any_more_leaves_all_the_same(
+    crew: Crew, redis_url: str
+) -> None:
+    crew.start()
+    crew.run_until(lambda: "ready" in crew.read_log(PREFILTER))
+    with redis.Redis.from_url(redis_url) as client:
+        server = psutil.Process(client.info("server")["process_id"])
+    server.suspend()
+    try:
+        worker = crew.find(PREFILTER)
+        children = worker.children()
+        worker.terminate()
+        worker.wait(SOFT_S + LEAVE_S + LEAVING_S)
+        _, left = psutil.wait_procs(children, LEAVING_S)
+        assert not left
+    finally:
+        server.resume()
 
 
 def is_stuck(database: Database) -> bool:

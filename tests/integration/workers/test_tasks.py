@@ -15,9 +15,10 @@ import pytest
 import redis
 from sqlalchemy import text
 
+from inference.engine import Engine
 from ingest.identity import text_key
 from newsmill.services.launcher import Services
-from schemas.errors import PermanentError
+from schemas.errors import PermanentError, TransientError
 from schemas.settings import Settings
 from store import articles, completions, dead, sources, work
 from store.database import Database
@@ -351,20 +352,52 @@ def test_article_that_failed_before_is_read_without_company(
     assert sum(map(len, stretches)) == ARTICLES
 
 
-def test_leases_are_kept_while_the_first_prompts_of_a_stretch_are_computed(
-    mill: Mill, database: Database, corpus: int
+@pytest.mark.parametrize("phase", ["prefill", "step"])
+def test_leases_are_kept_while_prompts_are_computed_and_answers_are_decoded(
+    mill: Mill, database: Database, corpus: int, monkeypatch: pytest.MonkeyPatch, phase: str
 ) -> None:
     poll_source.run(corpus)
     screen.run([])
     begun = stretch.Stretch(mill, slices.Slice(timedelta(minutes=1)))
-    requests = begun.requests()
-    next(requests)
+    compute, is_slow = getattr(Engine, phase), False
+
+    def be_slow_once(*arguments: Any, **options: Any) -> Any:
+        nonlocal is_slow
+        if not is_slow:
+            is_slow = True
+            expire_leases(database)
+            begun._extended_at -= mill.settings.queue.lease.total_seconds()
+        else:
+            assert count(database, EXPIRED) == 0, "before anything is saved"
+        return compute(*arguments, **options)
+
+    monkeypatch.setattr(Engine, phase, be_slow_once)
+    next(mill.analyst.analyse(begun.requests(), begun.keep_leases))
+    assert is_slow
+
+
+def test_database_that_is_away_for_a_moment_while_answers_are_decoded_does_no_harm(
+    mill: Mill, database: Database, corpus: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poll_source.run(corpus)
+    screen.run([])
+    begun = stretch.Stretch(mill, slices.Slice(timedelta(minutes=1)))
+    next(begun.requests())
+    expire_leases(database)
+    begun._extended_at -= mill.settings.queue.lease.total_seconds()
+    with monkeypatch.context() as away:
+        away.setattr(work, "extend", lambda *_: fail(TransientError("away")))
+        begun.keep_leases()
+    begun.keep_leases()
+    assert count(database, EXPIRED) == 0
+
+
+EXPIRED = "SELECT count(*) FROM work WHERE state = 'claimed' AND lease_until <= now()"
+
+
+def expire_leases(database: Database) -> None:
     with database.begin() as session:
         session.execute(text("UPDATE work SET lease_until = now() WHERE state = 'claimed'"))
-    begun._extended_at -= mill.settings.queue.lease.total_seconds()
-    next(requests)
-    expired = "SELECT count(*) FROM work WHERE state = 'claimed' AND lease_until < now()"
-    assert count(database, expired) == 0
 
 
 def test_when_one_of_several_fails_all_are_tried_again_alone(

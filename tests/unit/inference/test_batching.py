@@ -82,6 +82,13 @@ def test_every_decoding_gets_its_own_logits() -> None:
     assert found == sorted(expected(n, steps) for n, steps in enumerate(lengths, 1))
 
 
+def test_who_asked_for_it_is_called_after_each_use_of_the_engine() -> None:
+    engine, calls = FakeEngine(2), []
+    batch: Batch[list[int]] = Batch(cast(Engine, engine), lambda: calls.append(len(engine.calls)))
+    list(batch.run(count_up(long_prompt(n), steps) for n, steps in ((1, 1), (2, 3))))
+    assert calls == list(range(1, len(engine.calls) + 1))
+
+
 def test_free_slot_is_filled_before_the_next_step() -> None:
     engine, batch = make(2)
     list(batch.run(count_up(long_prompt(n), steps) for n, steps in ((1, 1), (2, 3), (3, 1))))

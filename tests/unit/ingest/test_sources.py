@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,7 @@ def test_maildir_and_folder_of_mails_are_mailboxes(tmp_path: Path) -> None:
         ("https://paper example/feed", "not a valid URL"),
         ("https://a.example/all.jsonl", "download it"),
         ("/no/such/file.xml", "no such file or folder; give an http"),
+        ("a" * 5_000, "cannot be read: File name too long"),
         ("nosuch.csv", "no such file or folder; give an http"),
         ("paper.example", "if it is a site, write https://paper.example; else give an http"),
         ("paper.example:8080/feed", "write https://paper.example:8080/feed; else"),
@@ -77,6 +79,12 @@ def test_what_is_no_source_gets_one_clear_line(typed: str, complaint: str) -> No
     with pytest.raises(ConfigError, match=complaint) as caught:
         recognise_source(typed)
     assert "\n" not in str(caught.value)
+
+
+def test_pipe_that_nobody_may_ever_write_to_is_no_source(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    with pytest.raises(ConfigError, match=r"pipe\.jsonl: neither a file nor a folder$"):
+        recognise_source(str(tmp_path / "pipe.jsonl"))
 
 
 def test_unknown_file_and_folder_get_one_clear_line(tmp_path: Path) -> None:

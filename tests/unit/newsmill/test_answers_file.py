@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from ingest.batches import Refused
 from newsmill.answers_file import AnswersFile
+from newsmill.ingest_report import RefusedItems
+from newsmill.output_files import check_output
 from schemas.errors import ConfigError, TransientError
 
 
@@ -21,6 +24,29 @@ def test_answers_are_one_line_each(tmp_path: Path) -> None:
         answers.add(answer(2))
         assert len(path.read_bytes().splitlines()) == 2, "nothing waits in a buffer"
     assert [json.loads(line) for line in path.read_bytes().splitlines()] == [answer(1), answer(2)]
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"), [("file/out", "Not a directory"), ("", "Is a directory")]
+)
+def test_place_where_no_file_can_be_is_told_alike_by_all_that_write(
+    tmp_path: Path, place: str, reason: str
+) -> None:
+    (tmp_path / "file").touch()
+    path = tmp_path / place
+    told = f"^{path}: cannot be written: {reason}$"
+    for output in (AnswersFile(path), RefusedItems(path)):
+        with pytest.raises(ConfigError, match=told), output:
+            pass
+    with pytest.raises(ConfigError, match=told):
+        check_output(path)
+
+
+def test_folders_of_a_file_are_made_by_all_that_write(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "refused.jsonl"
+    with RefusedItems(path) as items:
+        items.note(1, [Refused("line 1", "it is empty")])
+    assert "it is empty" in path.read_text()
 
 
 def test_file_is_gone_on_with(tmp_path: Path) -> None:

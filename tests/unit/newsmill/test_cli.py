@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -58,6 +59,16 @@ def test_unreadable_source_is_one_line_and_exit_code_2() -> None:
     [
         (ConfigError("lens.yaml:3: no name"), 2, "newsmill: lens.yaml:3: no name\n"),
         (PermanentError("it is gone"), 1, "newsmill: it is gone\n"),
+        (
+            OSError(errno.ENOSPC, "it is full", "/home/x"),
+            1,
+            "newsmill: /home/x: it is full; newsmill doctor shows what room there is\n",
+        ),
+        (
+            OSError(errno.EIO, "oops"),
+            1,
+            "newsmill: internal error, more with --verbose: OSError: [Errno 5] oops\n",
+        ),
         (
             KeyError("oops"),
             1,

@@ -162,6 +162,16 @@ def test_login_without_an_app_says_where_to_get_one(
     assert "--client-secrets" in str(result.exception)
 
 
+def test_labels_of_an_account_that_nobody_logged_in_to_are_bad_input_as_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NEWSMILL_HOME", str(tmp_path / "home"))
+    result = CliRunner().invoke(app, ["labels", ADDRESS])
+    assert isinstance(result.exception, ConfigError)
+    assert "newsmill gmail login" in str(result.exception)
+
+
 def keep_grant(home: Path, dies_at: datetime | None) -> Path:
     grant = Grant(client_id="c", token_url="t", refresh_token="r", dies_at=dies_at)
     return Credentials(home).keep(gmail_account(ADDRESS), grant)

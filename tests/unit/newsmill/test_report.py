@@ -77,6 +77,12 @@ def report(
         (report(source_alerts=("source 7, A: silent",)), "source 7, A: silent"),
         (report(waiting=1, workers=(), redis_error="refused"), "Redis cannot be reached: refused"),
         (report(live=LIVE), None),
+        (report(live=LIVE, default_is_deadly=True), None),
+        (
+            report(default_build="little", default_is_deadly=True),
+            "opening build little has ended its worker 3 times; it is left alone: see newsmill "
+            "doctor; newsmill up tries it again",
+        ),
         (
             report(live=replace(LIVE, refused_by="host-1", refusal="it is damaged")),
             "build gemma was refused by host-1, where the one before goes on: it is damaged",

@@ -138,6 +138,18 @@ def test_process_that_will_not_stop_is_killed_when_its_time_is_up(tmp_path: Path
         assert supervisor.states()[0].status == "stopped"
 
 
+def test_killing_takes_children_along_and_waits_for_nobody(tmp_path: Path) -> None:
+    child = f"subprocess.Popen([sys.executable, '-c', {STUBBORN + 'time.sleep(60)'!r}]); "
+    code = "import subprocess, sys; " + child + STUBBORN + "time.sleep(60)"
+    with running(tmp_path, spec("stubborn", code, stop_s=60.0)) as supervisor:
+        wait_for_text(tmp_path / "stubborn.log", "up\nup\n")
+        (orphan,) = psutil.Process(supervisor.states()[0].pid).children()
+        supervisor.kill()
+        assert supervisor.poll()[0].status == "stopped"
+        _, alive = psutil.wait_procs([orphan], timeout=10)
+        assert alive == []
+
+
 def test_process_dies_with_a_supervisor_that_is_killed(tmp_path: Path) -> None:
     code = f"""
 import sys, time

@@ -36,6 +36,13 @@ def test_tuned_build_says_when_and_how_it_is_opened() -> None:
         assert part in detail
 
 
+def test_build_of_the_setting_that_ends_its_workers_is_a_failure() -> None:
+    assert judge_live(None, "little", 2).status is Status.OK
+    check = judge_live(None, "little", 3)
+    assert check.status is Status.FAIL
+    assert "little has ended its worker 3 times" in check.detail
+
+
 def test_setting_that_the_live_build_overrides_is_told() -> None:
     live = Live(
         1, "gemma", "00", AT, None, is_proven=True, refused_by=None, refused_for=None, refusal=None
