@@ -1,7 +1,7 @@
 """The command `newsmill`: which subcommands there are, and how errors are told.
 
-Every error is one line on stderr. Exit codes: 0 done, 1 failed or interrupted, 2 bad input or
-usage, 3 done but something needs attention. The commands import what they need when they run, so
+Every error is one line on stderr. Exit codes: 0 done, 1 failed, 2 bad input or usage, 3 done but
+something needs attention, 130 interrupted. The commands import what they need when they run, so
 that `newsmill --help` answers at once.
 """
 
@@ -91,10 +91,12 @@ def main() -> None:
     except NewsmillError as error:
         _fail(str(error), BAD_INPUT if isinstance(error, ConfigError) else FAILED)
     except OSError as error:
-        if error.errno not in DISK_FAULTS:
-            _fail_of_ours(error)
         where = f"{error.filename}: " if error.filename else ""
-        _fail(f"{where}{error.strerror}; newsmill doctor shows what room there is", FAILED)
+        if isinstance(error, PermissionError):
+            _fail(f"{where}{error.strerror}", BAD_INPUT)
+        if error.errno in DISK_FAULTS:
+            _fail(f"{where}{error.strerror}; newsmill doctor shows what room there is", FAILED)
+        _fail_of_ours(error)
     except Exception as error:  # noqa: BLE001  # The edge of the program: a fault of ours.
         _fail_of_ours(error)
 

@@ -5,18 +5,21 @@ Progress is read from the rows that are stored, so it shows what would survive a
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, TextIO
+from typing import IO, TYPE_CHECKING, Self
 
 import typer
 
 from newsmill.output_files import writing_to
 from schemas.closing import Closing
+from schemas.errors import TransientError
 
 if TYPE_CHECKING:
     from ingest.batches import Refused
@@ -33,14 +36,17 @@ class RefusedItems(Closing):
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
-        self._file: TextIO | None = None
+        self._file: IO[bytes] | None = None
+        self._fault: OSError | None = None
+        """Why not all could be written."""
         self._first: dict[int, list[Refused]] = {}
         self._numbers: Counter[int] = Counter()
 
     def __enter__(self) -> Self:
         if self._path is not None:
             with writing_to(self._path):
-                self._file = self._path.open("w", encoding="utf-8")
+                # Unbuffered: what cannot be written must not be tried again at the end.
+                self._file = self._path.open("wb", buffering=0)
         return self
 
     def close(self) -> None:
@@ -52,11 +58,13 @@ class RefusedItems(Closing):
         first = self._first.setdefault(source_id, [])
         first += refused[: SHOWN - len(first)]
         self._numbers[source_id] += len(refused)
-        if self._file is not None:
-            for item in refused:
-                line = {"source_id": source_id, "where": item.where, "reason": item.reason}
-                self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
-            self._file.flush()
+        if self._file is not None and self._fault is None:
+            lines = b"".join(_spell(source_id, item) for item in refused)
+            try:
+                if self._file.write(lines) != len(lines):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            except OSError as error:  # No fault of the source, which is being polled.
+                self._fault = error
 
     def tell(self, specs: Sequence[SourceSpec], source_ids: Sequence[int]) -> None:
         """Tell the first refused items of each source on stderr, and how many there are more."""
@@ -67,6 +75,15 @@ class RefusedItems(Closing):
             if more:
                 where = f"in {self._path}" if self._path else "shown by --refused FILE"
                 typer.echo(f"{spec.location}: {more} more refused, all {where}", err=True)
+        if self._fault is not None:
+            raise TransientError(
+                f"{self._path}: not all that was refused could be written: {self._fault.strerror}"
+            )
+
+
+def _spell(source_id: int, item: Refused) -> bytes:
+    line = {"source_id": source_id, "where": item.where, "reason": item.reason}
+    return json.dumps(line, ensure_ascii=False).encode("utf-8", errors="replace") + b"\n"
 
 
 @contextmanager

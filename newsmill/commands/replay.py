@@ -57,7 +57,6 @@ def command(
     from newsmill.replay.place import open_replay_place
     from newsmill.replay.player import Player
     from newsmill.replay.summary import print_summary
-    from schemas.errors import ConfigError
     from schemas.settings import load_settings
     from workers.app import configure
     from workers.mill import use_mill
@@ -65,8 +64,8 @@ def command(
     console = Console(stderr=True)
     factor = _parse_speed(speed)
     recording = open_recording(directory)
-    if against is not None and not against.is_file():
-        raise ConfigError(f"{against} is no file")
+    if against is not None:
+        _check_rows(against)
     if rows is not None:
         check_output(rows)
     settings = load_settings()
@@ -109,6 +108,16 @@ def _parse_speed(typed: str) -> float | None:
     if not 0 < speed < float("inf"):
         raise ConfigError(f"--speed {typed}: give a number, such as 60, or max")
     return speed
+
+
+def _check_rows(path: Path) -> None:
+    """Look at the first of the rows to compare with: before the recording is played, not after."""
+    from newsmill.replay.rows import read_rows
+    from schemas.errors import ConfigError
+
+    if not path.is_file():
+        raise ConfigError(f"{path} is no file")
+    next(read_rows(path), None)
 
 
 def _prepare(place: Workplace, *, read: bool) -> None:

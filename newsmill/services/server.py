@@ -19,7 +19,7 @@ import structlog
 
 from newsmill.services.home import Home, describe_full_disk, is_of_full_disk
 from newsmill.services.processes import ServerProcess
-from schemas.errors import TransientError
+from schemas.errors import ConfigError, TransientError
 
 log = structlog.get_logger(__name__)
 
@@ -137,6 +137,9 @@ def knock(path: Path) -> Reach:
             client.connect(str(path))
         except (FileNotFoundError, ConnectionRefusedError):
             return Reach.DOWN
+        except PermissionError:
+            # It would be waited for in vain, such as by a root without root's capabilities.
+            raise ConfigError(f"{path}: no permission to connect to this server") from None
         except OSError:
             return Reach.BUSY
     return Reach.UP

@@ -83,6 +83,9 @@ def test_rows_of_the_same_recording_do_not_differ(home: Path, tmp_path: Path) ->
     article, *_ = [json.loads(line) for line in rows.read_text().splitlines()]
     assert article["published_at"] == "2026-11-02 00:00:00+00:00"
     assert "no row differs" in run("replay", folder, "--against", rows)
+    result = invoke("replay", folder, "--against", tmp_path / "corpus.jsonl")
+    assert "is no file of rows: line 1 is no row" in str(result.exception)
+    assert "played" not in result.output, "it is looked at before"
 
 
 def test_day_is_recorded_replayed_and_compared_with_other_rules(home: Path, tmp_path: Path) -> None:

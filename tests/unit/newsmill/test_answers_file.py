@@ -49,6 +49,14 @@ def test_folders_of_a_file_are_made_by_all_that_write(tmp_path: Path) -> None:
     assert "it is empty" in path.read_text()
 
 
+def test_full_disk_under_the_refused_items_is_told_at_the_end_and_fails_no_poll() -> None:
+    with RefusedItems(Path("/dev/full")) as items:
+        items.note(1, [Refused("line 1", "it is empty")])
+        items.note(1, [Refused("line 2", "it is empty")])
+        with pytest.raises(TransientError, match=r"^/dev/full: not all .*: No space left"):
+            items.tell([], [])
+
+
 def test_file_is_gone_on_with(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
     for number in (1, 2):

@@ -65,6 +65,11 @@ def test_unreadable_source_is_one_line_and_exit_code_2() -> None:
             "newsmill: /home/x: it is full; newsmill doctor shows what room there is\n",
         ),
         (
+            PermissionError(errno.EACCES, "Permission denied", "/closed/x"),
+            2,
+            "newsmill: /closed/x: Permission denied\n",
+        ),
+        (
             OSError(errno.EIO, "oops"),
             1,
             "newsmill: internal error, more with --verbose: OSError: [Errno 5] oops\n",
