@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "c83e5f17b2d4"
-down_revision = "5d0b8c41a6f3"
+down_revision = "8f3a61d2c07e"
 branch_labels = None
 depends_on = None
 
