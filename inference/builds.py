@@ -195,8 +195,9 @@ def load_build(folder: Path) -> Build:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        raise ConfigError(f"{path}: {place or 'not JSON'}: {tell_fault(first)}") from None
+        place = "not JSON" if first["type"] == "json_invalid" else ".".join(map(str, first["loc"]))
+        told = ": ".join(filter(None, (place, tell_fault(first))))
+        raise ConfigError(f"{path}: {told}") from None
     build = Build(folder, manifest)
     check_header(build.model_path)
     return build

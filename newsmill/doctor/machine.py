@@ -48,8 +48,11 @@ def judge_features(
         used += f", and kernels of our own for {width}: {', '.join(kernels)}"
     should_be_wide = "AVX512_VNNI" in known
     should_be_all = should_be_wide or known >= {"AVX2", "FMA", "F16C"}
-    if (should_be_all and set(kernels) != set(KERNELS)) or (should_be_wide and width != WIDE):
+    if should_be_all and set(kernels) != set(KERNELS):
         detail = f"llama.cpp uses {used}; not all of our own kernels are in use"
+        return warn("processor", detail, f"unset {SWITCH}, or {REBUILD}")
+    if should_be_wide and width != WIDE:
+        detail = f"llama.cpp uses {used}; those for {WIDE} would be faster"
         return warn("processor", detail, f"unset {SWITCH}, or {REBUILD}")
     return ok("processor", f"llama.cpp uses {used}")
 

@@ -49,3 +49,13 @@ def assert_whole(database: Database, number: int) -> None:
         rows = count(database, f"SELECT count(*) FROM {table}")
         articles = count(database, f"SELECT count(DISTINCT article_id) FROM {table}")
         assert (table, rows, articles) == (table, number, number)
+
+
+def ids(database: Database, stage: str) -> list[int]:
+    with database.begin() as session:
+        query = "SELECT subject_id FROM work WHERE stage = :stage ORDER BY subject_id"
+        return list(session.execute(text(query), {"stage": stage}).scalars())
+
+
+def fail(error: Exception) -> None:
+    raise error

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from base64 import b64decode
-from collections.abc import Callable
 from datetime import timedelta
 from itertools import chain
 from pathlib import Path
@@ -15,21 +14,26 @@ import pytest
 import redis
 from sqlalchemy import text
 
-from inference.engine import Engine
-from ingest.identity import text_key
 from newsmill.services.launcher import Services
-from schemas.errors import PermanentError, TransientError
+from schemas.errors import PermanentError
 from schemas.settings import Settings
-from store import articles, completions, dead, sources, work
+from store import articles, dead, sources, work
 from store.database import Database
-from tests.integration.workers.corpus import add_source, assert_whole, count, write_corpus
+from tests.integration.workers.corpus import (
+    add_source,
+    assert_whole,
+    count,
+    fail,
+    ids,
+    write_corpus,
+)
 from tests.integration.workers.crew import Crew
 from workers import attempts, slices, stretch
 from workers.inference import analyse
 from workers.ingest import poll_source
 from workers.mill import Mill
 from workers.prefilter import screen
-from workers.queues import AUDIT, INFERENCE, PREFILTER, STAGES
+from workers.queues import INFERENCE, PREFILTER, STAGES
 from workers.reconstruct import rebuild
 from workers.sending import FULL, send
 from workers.shutdown import StopSign
@@ -47,16 +51,6 @@ def read_messages(settings: Settings, queue: str) -> list[Any]:
     return [arguments[0] for arguments, _, _ in bodies]
 
 
-def ids(database: Database, stage: str) -> list[int]:
-    with database.begin() as session:
-        query = "SELECT subject_id FROM work WHERE stage = :stage ORDER BY subject_id"
-        return list(session.execute(text(query), {"stage": stage}).scalars())
-
-
-def fail(error: Exception) -> None:
-    raise error
-
-
 @pytest.fixture
 def corpus(database: Database, tmp_path: Path) -> int:
     return add_source(database, write_corpus(tmp_path / "corpus.jsonl", ARTICLES))
@@ -68,135 +62,6 @@ def test_an_article_passes_all_four_stages(mill: Mill, database: Database, corpu
     analyse.run([])
     rebuild.run(ids(database, "reconstruct"))
     assert_whole(database, ARTICLES)
-
-
-def edit_while_read(
-    database: Database, monkeypatch: pytest.MonkeyPatch, choose: Callable[[int], int]
-) -> None:
-    """Edit an article once another, or itself, has been read and is about to be saved."""
-    save = stretch.Stretch.save
-    change = (
-        "UPDATE article SET text = text || ' More.', revision = revision + 1 "
-        "WHERE id = :article_id AND revision = 1"
-    )
-
-    def edit(self: stretch.Stretch, done: Any) -> None:
-        monkeypatch.setattr(stretch.Stretch, "save", save)
-        with database.begin() as session:
-            session.execute(text(change), {"article_id": choose(done[0][0].key[0])})
-        save(self, done)
-
-    monkeypatch.setattr(stretch.Stretch, "save", edit)
-
-
-def assert_read_as_edited(database: Database) -> None:
-    query = (
-        "SELECT DISTINCT title, text, text_key FROM completion "
-        "JOIN article ON article.id = article_id WHERE revision = 2"
-    )
-    with database.begin() as session:
-        [(title, body, key)] = session.execute(text(query))
-    assert body.endswith(" More.")
-    assert key == text_key(title, body)
-
-
-def test_article_that_is_edited_while_it_is_read_is_read_anew(
-    mill: Mill, database: Database, corpus: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    poll_source.run(corpus)
-    screen.run(ids(database, PREFILTER))
-    edit_while_read(database, monkeypatch, lambda read_id: read_id)
-    analyse.run([])
-    assert_read_as_edited(database)
-
-
-def test_article_that_is_edited_while_its_twin_is_read_for_both_is_read_anew(
-    mill: Mill, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    body = " ".join(f"Delegate {number} took the floor and spoke." for number in range(20))
-    lines = [
-        json.dumps({"title": f"Parliament votes{outlet}", "text": body}) + "\n"
-        for outlet in (" | The Post", " | The Courier")
-    ]
-    (tmp_path / "twins.jsonl").write_text("".join(lines))
-    poll_source.run(add_source(database, tmp_path / "twins.jsonl"))
-    twins = ids(database, PREFILTER)
-    screen.run([])
-    edit_while_read(database, monkeypatch, lambda read_id: sum(twins) - read_id)
-    analyse.run([])
-    assert_read_as_edited(database)
-
-
-def test_article_that_is_edited_while_it_gets_its_twins_answer_is_read_anew(
-    mill: Mill, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    body = " ".join(f"Delegate {number} took the floor and spoke." for number in range(20))
-    path = tmp_path / "twins.jsonl"
-    path.write_text(json.dumps({"title": "Parliament votes | The Post", "text": body}) + "\n")
-    poll_source.run(add_source(database, path))
-    screen.run([])
-    analyse.run([])
-    with path.open("a") as file:
-        file.write(json.dumps({"title": "Parliament votes | The Courier", "text": body}) + "\n")
-    poll_source.run(add_source(database, path))
-    screen.run([])
-    copy = completions.copy_read
-
-    def edit_first(session: Any, wanted: Any, *arguments: Any, **options: Any) -> Any:
-        monkeypatch.setattr(completions, "copy_read", copy)
-        with database.begin() as other:
-            edit = "UPDATE article SET text = text || ' More.', revision = 2 WHERE id = :id"
-            other.execute(text(edit), {"id": next(iter(wanted)).article_id})
-        return copy(session, wanted, *arguments, **options)
-
-    monkeypatch.setattr(completions, "copy_read", edit_first)
-    analyse.run([])
-    assert_read_as_edited(database)
-
-
-def overtake(
-    database: Database, monkeypatch: pytest.MonkeyPatch, target: str, change: str, task: Any
-) -> None:
-    """Let a task be overtaken once it has read: rows change, and another worker does it anew."""
-    *module, name = target.split(".")
-    original = getattr(sys.modules[".".join(module)], name)
-    stage = PREFILTER if task is screen else "reconstruct"
-
-    def read(*arguments: Any, **options: Any) -> Any:
-        found = original(*arguments, **options)
-        monkeypatch.setattr(target, original)
-        with database.begin() as session:
-            session.execute(text(change))
-            work.enqueue(session, stage, ids(database, stage), again=True)
-        task.run([])
-        return found
-
-    monkeypatch.setattr(target, read)
-    task.run([])
-    assert ids(database, stage) == []
-
-
-def test_article_that_was_screened_by_another_worker_meanwhile_keeps_the_newer_screening(
-    mill: Mill, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = write_corpus(tmp_path / "corpus.jsonl", 1, marks=[(0, "Parliament agreed.")])
-    poll_source.run(add_source(database, path))
-    edit = "UPDATE article SET text = 'Roses need water.', revision = 2"
-    overtake(database, monkeypatch, "store.articles.load", edit, screen)
-    assert count(database, "SELECT count(*) FROM screening WHERE decision = 'keep'") == 0
-    assert count(database, "SELECT priority FROM work WHERE stage = 'inference'") == AUDIT
-
-
-def test_completion_that_was_rebuilt_by_another_worker_meanwhile_keeps_the_newer_analysis(
-    mill: Mill, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    poll_source.run(add_source(database, write_corpus(tmp_path / "corpus.jsonl", 1)))
-    screen.run([])
-    analyse.run([])
-    change = "UPDATE completion SET stream = 'Sports ||| 9'"
-    overtake(database, monkeypatch, "workers.reconstruct.rebuild_stored", change, rebuild)
-    sentiment = "SELECT CAST(values ->> 'sentiment' AS int) FROM analysis"
-    assert count(database, sentiment) == 9
 
 
 def test_each_stage_tells_the_next_which_ids_wait(
@@ -350,54 +215,6 @@ def test_article_that_failed_before_is_read_without_company(
     analyse.run([])
     assert [first[0].subject_id] in stretches
     assert sum(map(len, stretches)) == ARTICLES
-
-
-@pytest.mark.parametrize("phase", ["prefill", "step"])
-def test_leases_are_kept_while_prompts_are_computed_and_answers_are_decoded(
-    mill: Mill, database: Database, corpus: int, monkeypatch: pytest.MonkeyPatch, phase: str
-) -> None:
-    poll_source.run(corpus)
-    screen.run([])
-    begun = stretch.Stretch(mill, slices.Slice(timedelta(minutes=1)))
-    compute, is_slow = getattr(Engine, phase), False
-
-    def be_slow_once(*arguments: Any, **options: Any) -> Any:
-        nonlocal is_slow
-        if not is_slow:
-            is_slow = True
-            expire_leases(database)
-            begun._extended_at -= mill.settings.queue.lease.total_seconds()
-        else:
-            assert count(database, EXPIRED) == 0, "before anything is saved"
-        return compute(*arguments, **options)
-
-    monkeypatch.setattr(Engine, phase, be_slow_once)
-    next(mill.analyst.analyse(begun.requests(), begun.keep_leases))
-    assert is_slow
-
-
-def test_database_that_is_away_for_a_moment_while_answers_are_decoded_does_no_harm(
-    mill: Mill, database: Database, corpus: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    poll_source.run(corpus)
-    screen.run([])
-    begun = stretch.Stretch(mill, slices.Slice(timedelta(minutes=1)))
-    next(begun.requests())
-    expire_leases(database)
-    begun._extended_at -= mill.settings.queue.lease.total_seconds()
-    with monkeypatch.context() as away:
-        away.setattr(work, "extend", lambda *_: fail(TransientError("away")))
-        begun.keep_leases()
-    begun.keep_leases()
-    assert count(database, EXPIRED) == 0
-
-
-EXPIRED = "SELECT count(*) FROM work WHERE state = 'claimed' AND lease_until <= now()"
-
-
-def expire_leases(database: Database) -> None:
-    with database.begin() as session:
-        session.execute(text("UPDATE work SET lease_until = now() WHERE state = 'claimed'"))
 
 
 def test_when_one_of_several_fails_all_are_tried_again_alone(

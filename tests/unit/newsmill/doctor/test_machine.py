@@ -47,7 +47,9 @@ def test_missing_kernels_of_our_own_are_a_warning_where_the_processor_could_run_
 
 def test_narrow_kernels_are_a_warning_where_the_processor_could_run_wide_ones() -> None:
     has = frozenset({"AVX2", "FMA", "F16C", "AVX512_VNNI"})
-    assert judge_features(has, has, KERNELS, NARROW).status is Status.WARN
+    check = judge_features(has, has, KERNELS, NARROW)
+    assert check.status is Status.WARN
+    assert check.detail.endswith(f"those for {WIDE} would be faster")
 
 
 @pytest.mark.parametrize(
