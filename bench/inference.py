@@ -10,8 +10,6 @@ kept in `NEWSMILL_BENCH_CACHE` (default ~/.cache/newsmill).
 from __future__ import annotations
 
 import argparse
-import hashlib
-import os
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -22,26 +20,16 @@ from typing import Any
 from rich.console import Console
 from rich.table import Column, Table
 
-from bench.long_articles import make_long_articles
-from bench.random_gemma import GEMMA_1B, TOY, GemmaShape, write_random_gemma
+from bench.model_files import Files, cache_folder
+from bench.random_gemma import GEMMA_1B, TOY, GemmaShape
 from bench.reading_run import AGAIN, CLOSED, Reading, Run, measure
 from bench.reports import Measure, report
 from bench.roofline import Roofline, measure_roofline
 from inference.cpu import usable_cores
 from inference.kernels import KERNELS, NO_WIDE, SWITCH
-from inference.prompt import PromptStyle, render_question
-from schemas.lens import load_lens
-from schemas.settings import ROOT
-from training.quantising import RECIPES, quantise
-from training.trimming import trim_vocabulary
 
 GOAL_RATIO = 6.0
 GOAL_PER_5_MINUTES = 200.0
-CORPUS_ARTICLES = 300
-"""From which the vocabulary is chosen."""
-SMALL_VOCABULARY = 32_768
-QUESTION_WEIGHT = 20
-"""How often the lenses' words count when the small vocabulary is chosen."""
 
 SEED, OURS = "the seed's method", "all levers"
 SECOND_LENSES = ("newsletter", "ai_industry", "sustainability_tech")
@@ -61,6 +49,8 @@ class Entry:
     rounds: int = 99
     """Slow rows that only explain take part in the first rounds alone."""
     readings: list[Reading] = field(default_factory=list, init=False)
+    extra: list[float] = field(default_factory=list, init=False)
+    """What the second lens cost in each round, in shares of the first."""
 
     def middle(self, name: str) -> float:
         """Give the median of a figure over the rounds."""
@@ -155,7 +145,7 @@ def main() -> None:
     rows = [
         {
             **describe(entry, entries[0], roofline, shape, files),
-            "extra": 1 / compare(entry, find_first_lens(entry, entries)) - 1,
+            "extra": entry.extra and median(entry.extra),
         }
         for entry in entries
     ]
@@ -164,67 +154,45 @@ def main() -> None:
     report("inference", list_measures(rows), {**setting, "rows": rows})
 
 
-class Files:
-    """The GGUF files of a benchmark, made when they are first asked for."""
-
-    def __init__(self, cache: Path, shape: GemmaShape, model: Path | None) -> None:
-        self._model = model
-        self._texts = [f"{a.title} {a.text}" for a in make_long_articles(CORPUS_ARTICLES)]
-        # The questions' words count as well, or a field's name would be spelled letter by letter;
-        # a real vocabulary knows them, since they are English.
-        lenses = [load_lens(ROOT / "lenses" / name) for name in ("editorial", *SECOND_LENSES)]
-        styles = [PromptStyle("brief", "gemma"), PromptStyle("full", "gemma")]
-        asked = [
-            render_question(lens, [field.name for field in lens.contract.asked], style)[0].text
-            for lens in lenses
-            for style in styles
-        ]
-        self._texts += [f"user\n{text}" for text in asked for _ in range(QUESTION_WEIGHT)]
-        name = str(model.resolve()) + str(model.stat().st_mtime) if model else repr(shape)
-        key = hashlib.sha256("".join([name, *self._texts]).encode()).hexdigest()[:10]
-        self._folder = cache / key
-        self._shape = shape
-
-    def find(self, recipe: str, *, trimmed: bool) -> Path:
-        """Give a folder with the model in one recipe."""
-        # A recipe that changes is another file.
-        made = hashlib.sha256(repr(RECIPES[recipe]).encode()).hexdigest()[:6]
-        folder = self._folder / f"{recipe}{'-small' * trimmed}-{made}"
-        path = folder / "model.gguf"
-        if not path.exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            quantise(self._source(trimmed=trimmed), path, RECIPES[recipe])
-        return folder
-
-    def _source(self, *, trimmed: bool) -> Path:
-        source = self._model or self._folder / "f16.gguf"
-        self._folder.mkdir(parents=True, exist_ok=True)
-        if not source.exists():
-            write_random_gemma(source, self._shape, self._texts)
-        small = self._folder / "f16-small.gguf"
-        if trimmed and not small.exists():
-            trim_vocabulary(source, small, self._texts, SMALL_VOCABULARY)
-        return small if trimmed else source
-
-
-def cache_folder() -> Path:
-    """Say where models are kept between runs."""
-    given = os.environ.get("NEWSMILL_BENCH_CACHE")
-    return Path(given) if given else Path.home() / ".cache" / "newsmill"
-
-
 def run_rounds(entries: Sequence[Entry], files: Files, rounds: int) -> None:
     """Measure every entry once a round; rounds read different articles."""
-    console = Console(stderr=True)
     folders = {entry.name: files.find(entry.recipe, trimmed=entry.trimmed) for entry in entries}
+    console, timed = Console(stderr=True), _Timed()
     for number in range(rounds):
         for entry in entries:
             if number < entry.rounds:
                 run = replace(entry.run, folder=str(folders[entry.name]), first=number * 16)
-                reading = measure(run)
-                entry.readings.append(reading)
-                figure = f"{reading.per_5_minutes:.1f} articles per 5 minutes"
+                timed.measure(entry, run)
+                figure = f"{entry.readings[-1].per_5_minutes:.1f} articles per 5 minutes"
+                if run.second:
+                    figure += f", {entry.extra[-1]:.0%} of what the first lens cost"
                 console.print(f"round {number + 1}, {entry.name.strip()}: {figure}")
+
+
+class _Timed:
+    """Measures runs; one with a second lens between two without it, for the machine's pace moves.
+
+    The second of these two serves the next such run as its first.
+    """
+
+    def __init__(self) -> None:
+        self._last: tuple[Run, Reading] | None = None
+
+    def measure(self, entry: Entry, run: Run) -> None:
+        if not run.second:
+            entry.readings.append(self._take(run))
+            return
+        alone = replace(run, second="", lists="limits", articles=16, around=0)
+        last = self._last
+        before = last[1] if last and last[0] == alone else self._take(alone)
+        reading, after = self._take(run), self._take(alone)
+        entry.readings.append(reading)
+        middle = (before.per_5_minutes + after.per_5_minutes) / 2
+        entry.extra.append(middle / reading.per_5_minutes - 1)
+
+    def _take(self, run: Run) -> Reading:
+        self._last = (run, measure(run))
+        return self._last[1]
 
 
 def describe(
@@ -255,17 +223,6 @@ def describe(
         "peak_mb": tell("peak_mb"),
         "roofline_share": least_s * articles / tell("seconds"),
     }
-
-
-def find_first_lens(entry: Entry, entries: Sequence[Entry]) -> Entry:
-    """Give the row that reads the same without a second lens, or the row itself."""
-
-    def is_same(other: Entry) -> bool:
-        return other.run == replace(
-            entry.run, second="", lists="limits", articles=other.run.articles, around=0
-        )
-
-    return next(filter(is_same, entries), entry) if entry.run.second else entry
 
 
 def compare(entry: Entry, other: Entry) -> float:

@@ -184,7 +184,7 @@ class Analyst(Closing):
             return None
         plans = ((lens, self._decoder.plan(lens).asked) for lens in lenses)
         asked = [(lens, fields) for lens, fields in plans if fields]
-        return write_instruction(asked, self._engine.vocabulary, room)
+        return write_instruction(asked, self.build.style, self._engine.vocabulary, room)
 
     def _complete(self, read: _Read, cost: Cost) -> Completion:
         lens, answer, prompt = read.request.lens, read.answer, read.prompt

@@ -129,7 +129,7 @@ class Spans:
 
 
 def copy_names(
-    tape: Tape, spelling: Spelling, spans: Spans, *, max_items: int, is_first: bool, follow: int
+    tape: Tape, spelling: Spelling, spans: Spans, *, max_items: int, follow: int
 ) -> Decoding[tuple[list[str], list[float]]]:
     """Copy up to `max_items` different names; give them with the decisions' probabilities.
 
@@ -143,8 +143,8 @@ def copy_names(
         if names:
             tape.force(spelling.separator)
         ends = [follow, spelling.separator[0]]
-        empty = [] if names else spelling.value(EMPTY, is_first=is_first)
-        moves = spans.begin(blank=bool(names) or (not is_first and spelling.lead == " "))
+        empty = [] if names else spelling.value(EMPTY)
+        moves = spans.begin(blank=bool(names))
         name, end = yield from _copy_name(tape, spans, moves, ends, empty, certainties)
         if name is None or name.casefold() in seen:
             if names:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from inference.builds import Build
-from inference.fieldreader import FieldReader, Place
+from inference.fieldreader import FieldReader
 from inference.progressive import Checkpoint, Verdict, ask_gate, read_instruction
 from inference.prompt import Prompt
 from inference.spelling import Spelling
@@ -142,11 +142,10 @@ class Decoder:
         )
         for number, name in enumerate(asked):
             closing = (spelling.end,) if name == plan.asked[-1] else spelling.delimiter
-            place = Place(number == 0, closing[0])
             if name in plan.read:
-                readings[name] = yield from reader.read(lens.contract.field(name), place)
+                readings[name] = yield from reader.read(lens.contract.field(name), closing[0])
             else:
-                tape.force(spelling.value(EMPTY, is_first=place.is_first))
+                tape.force(spelling.value(EMPTY))
             if number < len(asked) - 1:
                 tape.force(closing)
 

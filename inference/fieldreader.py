@@ -5,7 +5,6 @@ Knows the plans and what a reading holds; does not know the contract around the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import assert_never
 
 from inference.builds import Manifest
@@ -30,15 +29,6 @@ from schemas.fields import (
 from schemas.fields.base import unique_items
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where a field stands in its stream."""
-
-    is_first: bool
-    follow: int
-    """The token that comes after it: the delimiter's first, or the end of the turn."""
-
-
 class FieldReader:
     """Reads the fields of one answer."""
 
@@ -60,27 +50,27 @@ class FieldReader:
         self._calibration = manifest.calibration.get(lens, {})
         self._spans: dict[int, Spans] = {}
 
-    def read(self, field: AnyField, place: Place) -> Decoding[FieldReading]:
+    def read(self, field: AnyField, follow: int) -> Decoding[FieldReading]:
         """Read one field; its tokens are on the tape afterwards, what follows is not.
 
-        Its confidence is calibrated where the build's manifest says how.
+        `follow` is the token behind it: the delimiter's first, or the end of the turn. The
+        confidence is calibrated where the build's manifest says how.
         """
-        reading = yield from self._read(field, place)
+        reading = yield from self._read(field, follow)
         return calibrate(reading, self._calibration.get(field.name))
 
-    def _read(self, field: AnyField, place: Place) -> Decoding[FieldReading]:
+    def _read(self, field: AnyField, follow: int) -> Decoding[FieldReading]:
         plan = field.decode_plan()
         match plan:
             case ScoreOptions():
-                return (yield from self._score(field, plan, place))
+                return (yield from self._score(field, plan, follow))
             case ScoreSet():
                 items, certainties = yield from choose_options(
                     self._tape,
                     self._spelling,
                     plan.options,
                     max_items=plan.max_items,
-                    is_first=place.is_first,
-                    follow=place.follow,
+                    follow=follow,
                 )
             case CopySpans():
                 items, certainties = yield from copy_names(
@@ -88,21 +78,20 @@ class FieldReader:
                     self._spelling,
                     self._copyable(plan.max_chars),
                     max_items=plan.max_items,
-                    is_first=place.is_first,
-                    follow=place.follow,
+                    follow=follow,
                 )
             case WriteText():
-                return (yield from self._write(field, plan, place))
+                return (yield from self._write(field, plan, follow))
             case None:
                 raise ValueError(f"the model is never asked for {field.name}")
             case _:
                 assert_never(plan)
         return FieldReading(text=field.render(items), confidence=geometric_mean(certainties))
 
-    def _score(self, field: AnyField, plan: ScoreOptions, place: Place) -> Decoding[FieldReading]:
+    def _score(self, field: AnyField, plan: ScoreOptions, follow: int) -> Decoding[FieldReading]:
         spell = self._spelling.value
-        spellings = {option: spell(option, is_first=place.is_first) for option in plan.options}
-        shares = yield from score_options(self._tape, Trie(spellings, [place.follow]))
+        spellings = {option: spell(option) for option in plan.options}
+        shares = yield from score_options(self._tape, Trie(spellings, [follow]))
         best = max(shares, key=lambda option: shares[option])
         self._tape.force(spellings[best])
         expected = mean_option(shares) if isinstance(field, ScaleField) else None
@@ -110,10 +99,10 @@ class FieldReader:
             text=best, confidence=shares[best], probabilities=shares, expected=expected
         )
 
-    def _write(self, field: AnyField, plan: WriteText, place: Place) -> Decoding[FieldReading]:
+    def _write(self, field: AnyField, plan: WriteText, follow: int) -> Decoding[FieldReading]:
         min_chars = field.min_chars if isinstance(field, TextField) else 0
         if self._manifest.text_mode == "pointers":
-            sentences, certainties = yield from self._point(plan, place, min_chars)
+            sentences, certainties = yield from self._point(plan, follow, min_chars)
             text = join_sentences(sentences, plan.max_chars)
             items = [clip(sentence, plan.max_item_chars) for sentence in sentences]
         else:
@@ -124,14 +113,14 @@ class FieldReader:
                 max_chars=plan.max_chars,
                 max_items=plan.max_items,
                 max_tokens=self._manifest.text_tokens,
-                follow=place.follow,
+                follow=follow,
             )
             items = [clip(item.strip(), plan.max_item_chars) for item in text.split(";")]
         value = text if plan.max_items == 1 else _bound(items, plan.max_items)
         return FieldReading(text=field.render(value), confidence=geometric_mean(certainties))
 
     def _point(
-        self, plan: WriteText, place: Place, min_chars: int
+        self, plan: WriteText, follow: int, min_chars: int
     ) -> Decoding[tuple[list[str], list[float]]]:
         chosen, certainties = yield from point_at(
             self._tape,
@@ -139,8 +128,7 @@ class FieldReader:
             len(self._prompt.sentences),
             max_items=MAX_POINTERS if plan.max_items == 1 else min(MAX_POINTERS, plan.max_items),
             may_be_empty=min_chars == 0,
-            is_first=place.is_first,
-            follow=place.follow,
+            follow=follow,
         )
         return [self._prompt.sentences[number] for number in chosen], certainties
 

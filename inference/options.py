@@ -67,7 +67,6 @@ def choose_options(
     options: Sequence[str],
     *,
     max_items: int,
-    is_first: bool,
     follow: int,
 ) -> Decoding[tuple[list[str], list[float]]]:
     """Choose up to `max_items` different options; give them with the decisions' probabilities."""
@@ -76,7 +75,7 @@ def choose_options(
     ends = (spelling.separator[0], follow)
     while True:
         left = [option for option in options if option not in chosen]
-        spell = spelling.next_item if chosen else lambda o: spelling.value(o, is_first=is_first)
+        spell = spelling.next_item if chosen else spelling.value
         spellings = {option: spell(option) for option in ([*left] if chosen else [*left, EMPTY])}
         best, certainty = yield from choose_option(tape, Trie(spellings, ends))
         certainties.append(certainty)

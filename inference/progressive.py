@@ -118,7 +118,7 @@ def ask_gate(
     follow = spelling.end if checkpoint.is_only else spelling.delimiter[0]
     plan = checkpoint.field.decode_plan()
     assert isinstance(plan, ScoreOptions)
-    spelt = {option: spelling.value(option, is_first=True) for option in plan.options}
+    spelt = {option: spelling.value(option) for option in plan.options}
     try:
         shares = yield from score_options(tape, Trie(spelt, [follow]))
     except OutOfRoomError:

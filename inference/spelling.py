@@ -1,7 +1,8 @@
 """How a vocabulary spells an answer: values, delimiter, list separator, sentence markers, end.
 
 The decoder forces these tokens and training writes its targets with them, so both speak the same
-tokens. Knows nothing about contracts or articles.
+tokens. What a model reads between two values is one token; the stream that is handed on always has
+` ||| `. Knows nothing about contracts or articles.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from schemas.contract import DELIMITER
 from schemas.errors import ConfigError
 
 END_OF_TURN = "<end_of_turn>"
+BREAK = "\n"
 MAX_MARKERS = 48
 """Sentence markers `<s1>` … `<s48>` of a starter vocabulary."""
 
@@ -35,8 +37,6 @@ class Spelling:
 
     encode: Callable[[str], tuple[int, ...]]
     """Spells text, never as control tokens; remembers the options that come again and again."""
-    lead: str
-    """Before every value but the first: a blank, where the delimiter does not hold it."""
     delimiter: tuple[int, ...]
     separator: tuple[int, ...]
     """Between the items of a list; the next item brings its own blank."""
@@ -48,24 +48,23 @@ class Spelling:
     def learn(cls, encoder: Encoder) -> Spelling:
         """Find out how a vocabulary spells answers.
 
-        The starter has a token for the whole delimiter with its blanks. Gemma has one for ` |||`
-        and gives the blank after it to the word that follows.
+        The starter has a token for the whole delimiter with its blanks. Gemma spells it in two and
+        gives the blank behind it to the next word, so that ` ||| 7` takes four tokens; a value to a
+        line takes two (decision 18).
         """
         encode = lru_cache(maxsize=4096)(lambda text: tuple(encoder.encode_untrusted(text)))
         glued = encode(DELIMITER)
-        holds_blank = encode(f"{DELIMITER}yes")[: len(glued)] == glued
-        lead = "" if holds_blank else " "
-        delimiter = glued if holds_blank else encode(DELIMITER.rstrip())
+        delimiter = glued if len(glued) == 1 else encode(BREAK)
         end = encoder.control_id(END_OF_TURN)
         if end is None:
             raise ConfigError(f"the model has no {END_OF_TURN} token: it is no Gemma 3 kind")
         markers = (encoder.control_id(f"<s{number}>") for number in range(1, MAX_MARKERS + 1))
         known = tuple(marker for marker in markers if marker is not None)
-        return cls(encode, lead, delimiter, encode(";"), end, known)
+        return cls(encode, delimiter, encode(";"), end, known)
 
-    def value(self, text: str, *, is_first: bool) -> list[int]:
-        """Spell a value, or the first item of a list, of the first or of a later field."""
-        return list(self.encode(("" if is_first else self.lead) + text))
+    def value(self, text: str) -> list[int]:
+        """Spell a value, or the first item of a list."""
+        return list(self.encode(text))
 
     def next_item(self, text: str) -> list[int]:
         """Spell an item of a list behind a separator."""

@@ -68,6 +68,11 @@ class Vocabulary:
         return tuple(token for token in sorted(self.control_ids) if is_end(self._vocab, token))
 
     @cached_property
+    def break_ids(self) -> tuple[int, ...]:
+        """Tokens that begin with a line break; Gemma has one for every number of them up to 31."""
+        return tuple(token for token, piece in enumerate(self.pieces) if piece.startswith(b"\n"))
+
+    @cached_property
     def pieces(self) -> list[bytes]:
         """The bytes that every token stands for, by id; none for a control token."""
         spell, size = llama_cpp.llama_token_to_piece, _PIECE_BYTES

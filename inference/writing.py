@@ -88,13 +88,12 @@ def point_at(
     *,
     max_items: int,
     may_be_empty: bool,
-    is_first: bool,
     follow: int,
 ) -> Decoding[tuple[list[int], list[float]]]:
     """Choose up to `max_items` of `count` sentences; give their places from 0, in text order."""
     chosen: list[int] = []
     certainties: list[float] = []
-    empty = spelling.value(EMPTY, is_first=is_first)
+    empty = spelling.value(EMPTY)
     markers = spelling.markers[:count]
     while len(chosen) < min(max_items, len(markers)):
         left = [place for place in range(len(markers)) if place not in chosen]
@@ -149,7 +148,7 @@ def _pick(row: Logits, vocabulary: Vocabulary, banned: set[int], stop: int | Non
 
 def _best_stop(row: Logits, vocabulary: Vocabulary, follow: int) -> int:
     """Give the most probable of the tokens that end a text here."""
-    ends = [follow, *vocabulary.end_ids]
+    ends = [follow, *vocabulary.end_ids, *vocabulary.break_ids]
     return ends[int(row[ends].argmax())]
 
 

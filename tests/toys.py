@@ -34,6 +34,7 @@ class ToyVocabulary:
         spelled = {token: word.encode() for word, token in self._words.items()}
         spelled |= {self._bytes_from + byte: bytes([byte]) for byte in range(256)}
         self.pieces = [spelled.get(token, b"") for token in range(self.size)]
+        self.break_ids = (self._bytes_from + ord("\n"),)
 
     @property
     def unwritable(self) -> NDArray[np.bool_]:

@@ -73,9 +73,9 @@ class ExampleWriter:
         spots = []
         for place, field in enumerate(fields):
             value, weight = self._answer(row, field, prompt.reading.title, prompt.sentences, chance)
-            spelt = self._spell(field, value, is_first=place == 0)
+            spelt = self._spell(field, value)
             if weight == 1.0 and isinstance(field.decode_plan(), ScoreOptions):
-                spots.append(self._spot(field, len(tokens), spelt[0], is_first=place == 0))
+                spots.append(self._spot(field, len(tokens), spelt[0]))
             tokens += spelt
             weights += [weight / len(spelt)] * len(spelt)
             # What follows a list or a text says that it has ended, so it is part of the value.
@@ -103,24 +103,24 @@ class ExampleWriter:
             return rule(title, sentences), SILVER_WEIGHT
         return draw_filler(field, len(sentences), chance), 0.0
 
-    def _spot(self, field: AnyField, place: int, right: int, *, is_first: bool) -> Spot:
+    def _spot(self, field: AnyField, place: int, right: int) -> Spot:
         plan = field.decode_plan()
         assert isinstance(plan, ScoreOptions)
-        spelt = (self._spelling.value(option, is_first=is_first) for option in plan.options)
+        spelt = (self._spelling.value(option) for option in plan.options)
         options = tuple(tokens[0] for tokens in spelt)
         return Spot(field.name, place, options, options.index(right))
 
-    def _spell(self, field: AnyField, value: Any, *, is_first: bool) -> list[int]:
+    def _spell(self, field: AnyField, value: Any) -> list[int]:
         if isinstance(value, Pointers) and value.numbers:
             return self._spelling.pointers(value.numbers)
         if isinstance(value, Pointers) or value == []:
-            return self._spelling.value(EMPTY, is_first=is_first)
+            return self._spelling.value(EMPTY)
         if isinstance(value, list):
-            return list(self._spell_list(value, is_first=is_first))
-        return self._spelling.value(field.render(value), is_first=is_first)
+            return list(self._spell_list(value))
+        return self._spelling.value(field.render(value))
 
-    def _spell_list(self, items: Sequence[str], *, is_first: bool) -> Iterator[int]:
-        yield from self._spelling.value(items[0], is_first=is_first)
+    def _spell_list(self, items: Sequence[str]) -> Iterator[int]:
+        yield from self._spelling.value(items[0])
         for item in items[1:MAX_NAMES]:
             yield from self._spelling.separator
             yield from self._spelling.next_item(item)

@@ -17,7 +17,7 @@ from inference.calibration import (
     calibrate,
     temper,
 )
-from inference.fieldreader import FieldReader, Place
+from inference.fieldreader import FieldReader
 from inference.prompt import Prompt
 from inference.reading import Reading
 from inference.spelling import Spelling
@@ -156,8 +156,7 @@ def read_fields(manifest: Manifest, seed: int) -> tuple[dict[str, FieldReading],
     )
     readings: dict[str, FieldReading] = {}
     for field in FIELDS:
-        place = Place(is_first=not readings, follow=SPELLING.delimiter[0])
-        readings[field.name] = drive(reader.read(field, place), think, run)
+        readings[field.name] = drive(reader.read(field, SPELLING.delimiter[0]), think, run)
         tape.force(SPELLING.delimiter)
     return readings, run.tokens
 

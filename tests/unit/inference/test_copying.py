@@ -27,7 +27,7 @@ def copy(
     think = dicing(VOCABULARY, seed) if answer is None else wanting(VOCABULARY, tokens)
     tape = Tape(think([]), 1000)
     spans = Spans(texts, SPELLING, max_chars)
-    decoding = copy_names(tape, SPELLING, spans, max_items=max_items, is_first=True, follow=END)
+    decoding = copy_names(tape, SPELLING, spans, max_items=max_items, follow=END)
     names, certainties = drive(decoding, think, run)
     assert all(0 < certainty <= 1 for certainty in certainties)
     return names

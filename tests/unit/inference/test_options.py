@@ -82,9 +82,7 @@ def choose(answer: str, max_items: int) -> tuple[list[str], list[float]]:
     options = ("Models", "Research", "Funding")
     tokens = [*VOCABULARY.encode_untrusted(answer), END]
     think = wanting(VOCABULARY, tokens)
-    decoding = choose_options(
-        begin(think([])), SPELLING, options, max_items=max_items, is_first=True, follow=END
-    )
+    decoding = choose_options(begin(think([])), SPELLING, options, max_items=max_items, follow=END)
     return drive(decoding, think)
 
 
@@ -107,9 +105,7 @@ def test_set_is_read_to_its_end(answer: str, max_items: int, chosen: list[str]) 
 def test_set_of_any_model_is_different_options_within_the_limit(seed: int) -> None:
     options = ("Models", "Research", "Researchers", "Funding", "Fun")
     think = dicing(VOCABULARY, seed)
-    decoding = choose_options(
-        begin(think([])), SPELLING, options, max_items=3, is_first=False, follow=END
-    )
+    decoding = choose_options(begin(think([])), SPELLING, options, max_items=3, follow=END)
     chosen, _ = drive(decoding, think)
     assert len(chosen) == len(set(chosen)) <= 3
     assert set(chosen) <= set(options)

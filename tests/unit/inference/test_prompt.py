@@ -84,10 +84,17 @@ def test_tag_is_the_name_of_the_lens_alone(lens: Lens) -> None:
     assert prompt.article == compose("Vote", "It was close.", lens, STARTER).article
 
 
+def test_gemma_is_asked_in_words(lens: Lens) -> None:
+    prompt = compose("Vote", "It was close.", lens, PromptStyle("brief", "gemma"))
+    asked = "editorial: category, sentiment, biased, bias scale, summary, bias analysis"
+    assert spell(prompt.question) == f"{asked}<end_of_turn>\n<start_of_turn>model\n"
+    assert spell(prompt.article) == "<bos><start_of_turn>user\nVote\n\nIt was close.\n\n"
+
+
 def test_full_prompt_explains_every_field(lens: Lens) -> None:
     question = spell(compose("Vote", "It was close.", lens, GEMMA).question)
     for field in lens.contract.asked:
-        assert f"{field.name}: {field.describe_answer()}" in question
+        assert f"{GEMMA.name(field.name)}: {field.describe_answer()}" in question
     assert question.endswith("<end_of_turn>\n<start_of_turn>model\n")
 
 

@@ -111,7 +111,6 @@ def point(
         count,
         max_items=max_items,
         may_be_empty=may_be_empty,
-        is_first=False,
         follow=FOLLOW,
     )
     places, _ = drive(decoding, think)
@@ -128,7 +127,7 @@ def marks(*numbers: int) -> list[int]:
         (marks(2), [1]),
         (marks(3, 1), [0, 2]),
         (marks(1, 2, 3, 4), [0, 1, 2]),
-        (SPELLING.value("none", is_first=False), []),
+        (SPELLING.value("none"), []),
     ],
 )
 def test_sentences_are_pointed_at(answer: list[int], places: list[int]) -> None:
@@ -148,7 +147,7 @@ def test_article_without_sentences_gives_none() -> None:
 
 
 def test_text_that_must_not_be_empty_points_somewhere() -> None:
-    assert point(SPELLING.value("none", is_first=False), 3, may_be_empty=False) != []
+    assert point(SPELLING.value("none"), 3, may_be_empty=False) != []
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,6 @@ from .conftest import SENTENCES, Tiny
 def test_delimiter_is_one_token_that_holds_both_blanks(vocabulary: Vocabulary) -> None:
     spelling = Spelling.learn(vocabulary)
     assert len(spelling.delimiter) == 1
-    assert spelling.lead == ""
 
 
 @pytest.mark.parametrize("text", ["0", "1", "7", "9", "10", "yes", "no", "Politics", "none"])
