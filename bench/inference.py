@@ -49,8 +49,6 @@ class Entry:
     rounds: int = 99
     """Slow rows that only explain take part in the first rounds alone."""
     readings: list[Reading] = field(default_factory=list, init=False)
-    extra: list[float] = field(default_factory=list, init=False)
-    """What the second lens cost in each round, in shares of the first."""
 
     def middle(self, name: str) -> float:
         """Give the median of a figure over the rounds."""
@@ -91,9 +89,9 @@ def list_entries(threads: int) -> list[Entry]:
             rounds=2,
         ),
         but("the question a name alone", replace(ours, question="tag"), rounds=2),
-        but("all explained beforehand", replace(ours, question="full"), rounds=2),
+        but("told beforehand", replace(ours, question="full"), rounds=2),
         but(
-            "all explained beforehand, ai_industry as second lens",
+            "told beforehand, ai_industry as second lens",
             replace(stream, question="full", second="ai_industry"),
         ),
         but("8 sequences", replace(ours, sequences=8, articles=8)),
@@ -142,13 +140,7 @@ def main() -> None:
     files = Files(cache_folder(), shape, given.model)
     run_rounds(entries, files, 1 if given.quick else given.rounds)
     roofline = measure_roofline()
-    rows = [
-        {
-            **describe(entry, entries[0], roofline, shape, files),
-            "extra": entry.extra and median(entry.extra),
-        }
-        for entry in entries
-    ]
+    rows = [describe(entry, entries[0], roofline, shape, files) for entry in entries]
     print_rows(rows)
     setting = {"model": str(given.model or shape), "threads": given.threads, **vars(roofline)}
     report("inference", list_measures(rows), {**setting, "rows": rows})
@@ -157,42 +149,17 @@ def main() -> None:
 def run_rounds(entries: Sequence[Entry], files: Files, rounds: int) -> None:
     """Measure every entry once a round; rounds read different articles."""
     folders = {entry.name: files.find(entry.recipe, trimmed=entry.trimmed) for entry in entries}
-    console, timed = Console(stderr=True), _Timed()
+    console = Console(stderr=True)
     for number in range(rounds):
         for entry in entries:
             if number < entry.rounds:
                 run = replace(entry.run, folder=str(folders[entry.name]), first=number * 16)
-                timed.measure(entry, run)
-                figure = f"{entry.readings[-1].per_5_minutes:.1f} articles per 5 minutes"
+                reading = measure(run)
+                entry.readings.append(reading)
+                figure = f"{reading.per_5_minutes:.1f} articles per 5 minutes"
                 if run.second:
-                    figure += f", {entry.extra[-1]:.0%} of what the first lens cost"
+                    figure += f", {reading.second_cost:.0%} of what the first lens cost"
                 console.print(f"round {number + 1}, {entry.name.strip()}: {figure}")
-
-
-class _Timed:
-    """Measures runs; one with a second lens between two without it, for the machine's pace moves.
-
-    The second of these two serves the next such run as its first.
-    """
-
-    def __init__(self) -> None:
-        self._last: tuple[Run, Reading] | None = None
-
-    def measure(self, entry: Entry, run: Run) -> None:
-        if not run.second:
-            entry.readings.append(self._take(run))
-            return
-        alone = replace(run, second="", lists="limits", articles=16, around=0)
-        last = self._last
-        before = last[1] if last and last[0] == alone else self._take(alone)
-        reading, after = self._take(run), self._take(alone)
-        entry.readings.append(reading)
-        middle = (before.per_5_minutes + after.per_5_minutes) / 2
-        entry.extra.append(middle / reading.per_5_minutes - 1)
-
-    def _take(self, run: Run) -> Reading:
-        self._last = (run, measure(run))
-        return self._last[1]
 
 
 def describe(
@@ -209,6 +176,7 @@ def describe(
         "name": entry.name,
         "rounds": len(entry.readings),
         "second": entry.run.second,
+        "second_cost": tell("second_cost"),
         "as_labelled": entry.run.lists == "labels",
         "seconds": tell("seconds") / articles,
         "per_5_minutes": tell("per_5_minutes"),
@@ -258,7 +226,7 @@ def print_rows(rows: Sequence[dict[str, Any]]) -> None:
     for row in rows:
         figures = (styles[name].format(row[name]) for name in SHOWN)
         table.add_row(f"{row['name']} ({row['rounds']})", *figures)
-    Console(width=144).print(table)
+    Console(width=168).print(table)
 
 
 def list_measures(rows: Sequence[dict[str, Any]]) -> list[Measure]:
@@ -274,7 +242,7 @@ def list_measures(rows: Sequence[dict[str, Any]]) -> list[Measure]:
         *(
             Measure(
                 f"cost of {row['second']} as second lens{', as labelled' * row['as_labelled']}",
-                row["extra"],
+                row["second_cost"],
                 "of the first",
                 at_most=GOAL_SECOND_LENS,
             )

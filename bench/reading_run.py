@@ -18,11 +18,13 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
+from statistics import mean
 from typing import Any, Literal
 
 from bench.long_articles import LongArticle, make_long_articles
 from inference.analyst import Analyst, Request
 from inference.builds import Build, KnownContract, Manifest, hash_file
+from schemas.completions import Completion
 from schemas.contract import Contract
 from schemas.fields import AnyField, NamesField, PointsField, TextField
 from schemas.lens import Lens, load_lens
@@ -84,6 +86,9 @@ class Reading:
     prefill_s: float
     decode_s: float
     peak_mb: float
+    second_cost: float = 0.0
+    """Time that the second lens took of an article, in shares of the first one's. Both are charged
+    for their own steps and their rows of shared ones, so the machine's pace does not matter."""
 
     @property
     def per_5_minutes(self) -> float:
@@ -174,7 +179,16 @@ def read_as_we_do(run: Run, articles: list[LongArticle]) -> Reading:
             sum(completion.timings_ms["prefill"] for completion in found) / 1000,
             sum(completion.timings_ms["decode"] for completion in found) / 1000,
             peak_mb(),
+            compare_costs(found, lenses[0]) if run.second else 0.0,
         )
+
+
+def compare_costs(found: Sequence[Completion], first: Lens) -> float:
+    """Give the mean time of the other lens's answers in shares of the mean time of the first's."""
+    costs: dict[bool, list[float]] = {True: [], False: []}
+    for completion in found:
+        costs[completion.lens == first.name].append(sum(completion.timings_ms.values()))
+    return mean(costs[False]) / mean(costs[True])
 
 
 def choose_second(run: Run) -> Lens:
