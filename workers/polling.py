@@ -150,9 +150,9 @@ def store_batch(mill: Mill, source: StoredSource, batch: Batch, claim: Claim) ->
         drafts = [state_language(draft) for draft in batch.drafts]
         signed = sign_drafts(drafts) if is_compared(source, ingest) else {}
     with phase("store"), mill.database.begin() as session:
-        work.extend(session, [claim], mill.settings.queue.lease)
         if not sources.save_cursor(session, source.source_id, asdict(batch.state)):
             return None
+        work.extend(session, [claim], mill.settings.queue.lease)
         plan, edited_ids = Plan(new=drafts), []
         if source.kind == "feed":
             versions = revisions.find_versions(session, source.source_id, drafts)
