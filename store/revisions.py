@@ -71,7 +71,8 @@ WITH edit AS (
 UPDATE article
 SET title = edit.title, text = edit.body, content_key = edit.content_key,
     author = coalesce(edit.author, article.author), links = CAST(edit.links AS jsonb),
-    metadata = article.metadata || CAST(edit.details AS jsonb),
+    -- The text is the source's again, whatever its page has said before.
+    metadata = article.metadata - 'body_from' || CAST(edit.details AS jsonb),
     notes = CAST(edit.notes AS jsonb), revision = article.revision + 1
 FROM edit JOIN kept USING (article_id)
 WHERE article.id = edit.article_id

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from schemas.articles import ArticleDraft
-from store import articles, revisions
+from store import articles, pages, revisions
 from store.database import Database
 from tests.integration.store.rows import add_articles, make_draft, read
 
@@ -21,6 +21,16 @@ def test_edited_article_keeps_what_it_said_before(database: Database, source_id:
     assert now == [("Corrected", "21 dead, not 12.", "f" * 32, 2, "https://example.org/0")]
     before = read(database, "SELECT article_id, number, title, text FROM revision")
     assert before == [(article_id, 1, "Title 0", "Text of article 0.")]
+
+
+def test_edited_text_is_no_longer_told_to_be_from_the_page(
+    database: Database, source_id: int
+) -> None:
+    (article_id,) = add_articles(database, source_id, 1)
+    with database.begin() as session:
+        pages.save(session, article_id, 1, chosen="page", text="All.", links=None, note=None)
+    revise(database, {article_id: make_draft(0, content_key="f" * 32, metadata={"tags": ["x"]})})
+    assert read(database, "SELECT metadata FROM article") == [({"tags": ["x"]},)]
 
 
 def test_second_edit_is_the_third_version(database: Database, source_id: int) -> None:
