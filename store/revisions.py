@@ -53,6 +53,8 @@ def find_versions(
     return [StoredVersion(*row) for row in rows]
 
 
+_LOCK = "SELECT FROM article WHERE id = ANY(:article_ids) ORDER BY id FOR UPDATE"
+
 _REVISE = """
 WITH edit AS (
     SELECT DISTINCT ON (content_key) *
@@ -88,6 +90,8 @@ def revise(session: Session, edits: Mapping[int, ArticleDraft]) -> list[int]:
     if not edits:
         return []
     lock_inserts(session)
+    # In the order in which all write who write about several articles, such as the prefilter.
+    execute(session, _LOCK, article_ids=list(edits))
     drafts = list(edits.values())
     rows = execute(
         session,

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 from schemas.articles import ArticleDraft
-from store import articles, pages, revisions
+from store import articles, pages, revisions, screenings
 from store.database import Database
-from tests.integration.store.rows import add_articles, make_draft, read
+from tests.integration.store.rows import (
+    Decision,
+    add_articles,
+    await_lock,
+    make_draft,
+    read,
+)
 
 
 def revise(database: Database, edits: dict[int, ArticleDraft]) -> list[int]:
@@ -39,6 +47,23 @@ def test_second_edit_is_the_third_version(database: Database, source_id: int) ->
         revise(database, {article_id: make_draft(0, content_key=key * 32)})
     assert read(database, "SELECT revision FROM article") == [(3,)]
     assert read(database, "SELECT number FROM revision ORDER BY 1") == [(1,), (2,)]
+
+
+def test_edits_and_screenings_of_the_same_articles_do_not_wait_for_each_other(
+    database: Database, source_id: int
+) -> None:
+    first, second = add_articles(database, source_id, 2)
+    edits = {
+        second: make_draft(1, content_key="1" * 32),
+        first: make_draft(0, content_key="2" * 32),
+    }
+    with ThreadPoolExecutor(1) as pool:
+        with database.begin() as session:
+            screenings.save(session, [(first, Decision())])
+            edit = pool.submit(revise, database, edits)
+            await_lock(database, edit)
+            screenings.save(session, [(second, Decision())])
+        assert edit.result() == [second, first]
 
 
 def test_edit_that_makes_two_articles_the_same_is_passed_over(
