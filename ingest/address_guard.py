@@ -29,6 +29,10 @@ DENIED_NETWORKS = tuple(ipaddress.ip_network(each) for each in _DENIED.split())
 Teredo), and the address at which Azure serves its machines' metadata."""
 
 
+class PrivateHostError(PermanentError):
+    """A host that is not to be fetched from unless the settings name it."""
+
+
 class AddressGuard:
     """Says which addresses a host may be fetched from."""
 
@@ -54,7 +58,7 @@ class AddressGuard:
         """Resolve a host and give the addresses to connect to.
 
         One refused address refuses the host: a name with a public and a private address is either
-        a mistake or a trap. Raises PermanentError for that, TransientError for an unknown name.
+        a mistake or a trap. Raises PrivateHostError for that, TransientError for an unknown name.
         """
         found = (resolve or resolve_name)(host, port)
         if _fold(host) not in self._names:
@@ -67,9 +71,9 @@ class AddressGuard:
         if is_public(address) or any(address in network for network in self._networks):
             return
         shown = host if host == written else f"{host} is {written}, which"
-        raise PermanentError(
-            f"{shown} is not an address of the public Internet; name the host in "
-            "NEWSMILL_INGEST__ALLOWED_HOSTS if it is meant",
+        raise PrivateHostError(
+            f"{shown} is not an address of the public Internet; if it is meant, set "
+            f"""NEWSMILL_INGEST__ALLOWED_HOSTS='["{_fold(host)}"]'""",
             host=host,
         )
 

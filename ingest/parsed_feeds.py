@@ -45,7 +45,7 @@ def gather_feed(
     """Make a feed of what its entries gave."""
     drafts = [outcome for outcome in outcomes if isinstance(outcome, ArticleDraft)]
     refused = [outcome for outcome in outcomes if isinstance(outcome, Refused)]
-    parted = tuple(_part_shared_urls(drafts))
+    parted = tuple(_part_shared_urls(_part_shared_ids(drafts)))
     return ParsedFeed(parted, tuple(refused), tuple(notes), title=title, ttl=ttl)
 
 
@@ -74,6 +74,18 @@ def note_length(entries: int) -> list[str]:
     if entries > MAX_ITEMS:
         return [f"the feed has {entries:,} entries: the newest {MAX_ITEMS:,} were taken"]
     return [] if entries else ["the feed has no entries"]
+
+
+def _part_shared_ids(drafts: list[ArticleDraft]) -> list[ArticleDraft]:
+    """Let entries that share an id be known by what they say: it identifies none of them."""
+    articles = {(draft.external_id, draft.content_key) for draft in drafts}
+    uses = Counter(external_id for external_id, _ in articles)
+    return [
+        draft.model_copy(update={"external_id": draft.content_key})
+        if uses[draft.external_id] > 1
+        else draft
+        for draft in drafts
+    ]
 
 
 def _part_shared_urls(drafts: list[ArticleDraft]) -> list[ArticleDraft]:

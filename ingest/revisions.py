@@ -5,7 +5,6 @@ Pure: drafts and what the store has of the same source go in, a plan comes out.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -56,12 +55,9 @@ def sort_drafts(drafts: Sequence[ArticleDraft], versions: Iterable[Version]) -> 
     by_id = {version.external_id: version for version in stored}
     by_address = {each.address_key: each for each in stored if each.address_key}
     keys = {version.content_key for version in stored}
-    # An id that several entries of one feed share identifies none of them.
-    uses = Counter(draft.external_id for draft in drafts)
     plan = Plan()
     for draft in drafts:
-        named = by_id.get(draft.external_id) if uses[draft.external_id] == 1 else None
-        version = named or by_address.get(draft.address_key or "")
+        version = by_id.get(draft.external_id) or by_address.get(draft.address_key or "")
         if version is None or draft.content_key in keys:
             plan.new.append(draft)
         elif not _is_same(draft, version):

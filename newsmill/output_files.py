@@ -11,12 +11,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from schemas.errors import ConfigError
+from schemas.errors import ConfigError, TransientError
 
 
 @contextmanager
 def writing_to(path: Path) -> Iterator[None]:
-    """Make the folders that a file lacks, and tell the body's OSError as one line: ConfigError."""
+    """Make the folders that a file lacks, and tell the body's OSError as one line.
+
+    As TransientError where the disk is full, which is no fault of the path, else as ConfigError.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield
@@ -24,7 +27,8 @@ def writing_to(path: Path) -> Iterator[None]:
         # What a folder's name meets is another file.
         number = errno.ENOTDIR if isinstance(error, FileExistsError) else error.errno
         reason = os.strerror(number) if number else str(error)
-        raise ConfigError(f"{path}: cannot be written: {reason}") from None
+        fault = TransientError if number in (errno.ENOSPC, errno.EDQUOT) else ConfigError
+        raise fault(f"{path}: cannot be written: {reason}") from None
 
 
 def check_output(path: Path) -> None:

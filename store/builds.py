@@ -36,7 +36,7 @@ class Live:
     reason: str | None
     """Why it was made live."""
     is_proven: bool
-    """Whether a worker has taken it on."""
+    """Whether a worker has read an article with it."""
     refused_by: str | None
     """The machine whose worker could not take it on, and goes on with another build."""
     refused_for: timedelta | None
@@ -46,9 +46,9 @@ class Live:
     """By machine: openings of this build that have not ended."""
 
     def count_openings(self, machine: str) -> int:
-        """Count the openings that may have ended a worker: of what nobody has held, on any machine.
+        """Count the openings that may have ended a worker: of what is not proven, on any machine.
 
-        Where others hold it, that it is too large for one machine says nothing of the next.
+        Where others read with it, that it is too large for one machine says nothing of the next.
         """
         return self.openings.get(machine, 0) if self.is_proven else sum(self.openings.values())
 
@@ -155,7 +155,7 @@ def begin_opening(session: Session, name: str, machine: str) -> None:
 
 
 def end_opening(session: Session, name: str, machine: str) -> None:
-    """Note that opening a build has ended on a machine, well or not, and not the process."""
+    """Note that opening a build, and its trial, has ended on a machine, and not the process."""
     execute(session, _END_OPENING, name=name, machine=machine)
 
 
@@ -177,7 +177,7 @@ def note_refusal(session: Session, deployment_id: int, worker: str, reason: str)
 
 
 def note_success(session: Session, deployment_id: int, worker: str) -> None:
-    """Keep that a machine's worker has taken a deployment on; its refusal is past."""
+    """Keep that a machine's worker has read with a deployment; its refusal is past."""
     one = Deployment.id == deployment_id
     session.execute(
         update(Deployment)

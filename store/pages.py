@@ -23,6 +23,15 @@ WHERE stage = 'prefilter' AND subject_id IN (
 RETURNING subject_id
 """
 
+_LEAVE_TO_PAGE = """
+DELETE FROM work
+WHERE stage = 'prefilter' AND subject_id = ANY(:article_ids) AND EXISTS (
+    SELECT FROM work AS page
+    WHERE page.stage = 'page' AND page.subject_id = work.subject_id AND page.state <> 'dead'
+)
+RETURNING subject_id
+"""
+
 # A dead row is never sent again by itself: its `sent_at` says that its article has gone on.
 _HAS_DEAD = """
 SELECT EXISTS (SELECT FROM work WHERE stage = 'page' AND state = 'dead' AND sent_at IS NULL)
@@ -58,16 +67,23 @@ WHERE id = :article_id AND revision = :revision
 
 
 def hold(
-    session: Session, article_ids: Collection[int], content_keys: Collection[str]
+    session: Session,
+    new_ids: Sequence[int],
+    edited_ids: Sequence[int],
+    content_keys: Collection[str],
 ) -> list[int]:
-    """Let articles that are new in this transaction wait for their page before the prefilter.
+    """Let articles that are new or edited in this transaction wait for their page.
 
-    Of `article_ids`, those with one of the keys. Returns their ids, newest first.
+    The prefilter sees them after it. Those with one of the keys, and the edited ones that wait for
+    their page already. Returns their ids, newest first.
     """
-    if not article_ids or not content_keys:
-        return []
-    rows = execute(session, _HOLD, article_ids=list(article_ids), content_keys=list(content_keys))
-    return sorted(rows.scalars(), reverse=True)
+    held: list[int] = []
+    if edited_ids:
+        held += execute(session, _LEAVE_TO_PAGE, article_ids=list(edited_ids)).scalars()
+    if content_keys and (article_ids := [*new_ids, *edited_ids]):
+        keys = list(content_keys)
+        held += execute(session, _HOLD, article_ids=article_ids, content_keys=keys).scalars()
+    return sorted(held, reverse=True)
 
 
 def has_dead(session: Session) -> bool:

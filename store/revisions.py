@@ -53,6 +53,8 @@ def find_versions(
     return [StoredVersion(*row) for row in rows]
 
 
+_LOCK = "SELECT FROM article WHERE id = ANY(:article_ids) ORDER BY id FOR UPDATE"
+
 _REVISE = """
 WITH edit AS (
     SELECT DISTINCT ON (content_key) *
@@ -71,7 +73,8 @@ WITH edit AS (
 UPDATE article
 SET title = edit.title, text = edit.body, content_key = edit.content_key,
     author = coalesce(edit.author, article.author), links = CAST(edit.links AS jsonb),
-    metadata = article.metadata || CAST(edit.details AS jsonb),
+    -- The text is the source's again, whatever its page has said before.
+    metadata = article.metadata - 'body_from' || CAST(edit.details AS jsonb),
     notes = CAST(edit.notes AS jsonb), revision = article.revision + 1
 FROM edit JOIN kept USING (article_id)
 WHERE article.id = edit.article_id
@@ -87,6 +90,8 @@ def revise(session: Session, edits: Mapping[int, ArticleDraft]) -> list[int]:
     if not edits:
         return []
     lock_inserts(session)
+    # In the order in which all write who write about several articles, such as the prefilter.
+    execute(session, _LOCK, article_ids=list(edits))
     drafts = list(edits.values())
     rows = execute(
         session,

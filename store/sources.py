@@ -300,6 +300,8 @@ def resume(session: Session, source_ids: Sequence[int]) -> None:
     session.execute(update(Source).where(Source.id.in_(source_ids)).values(**changes))
 
 
+_DELETE_WORK = "DELETE FROM work WHERE stage = 'ingest' AND subject_id = ANY(:source_ids)"
+
 _DELETE = """
 DELETE FROM source
 WHERE id = ANY(:source_ids) AND NOT EXISTS (SELECT FROM article WHERE source_id = source.id)
@@ -309,13 +311,11 @@ WHERE id = ANY(:source_ids) AND NOT EXISTS (SELECT FROM article WHERE source_id 
 def remove(session: Session, source_ids: Sequence[int]) -> None:
     """Forget sources and their waiting polls; a source of articles stays, unseen, for them."""
     given = list(source_ids)
-    execute(
-        session,
-        "DELETE FROM work WHERE stage = 'ingest' AND subject_id = ANY(:source_ids)",
-        source_ids=given,
-    )
-    # A poll that stores its first articles at this moment is waited for, and then seen.
-    session.execute(select(Source.id).where(Source.id.in_(given)).with_for_update())
+    # First, as all do who write to both: sources before their work. A poll that stores its first
+    # articles at this moment is waited for, and then seen.
+    locked = select(Source.id).where(Source.id.in_(given)).order_by(Source.id)
+    session.execute(locked.with_for_update())
+    execute(session, _DELETE_WORK, source_ids=given)
     execute(session, _DELETE, source_ids=given)
     changes = {"state": "removed", "paused": True, "next_due_at": None}
     session.execute(update(Source).where(Source.id.in_(given)).values(**changes))

@@ -112,9 +112,10 @@ def fail(
             decision = _decide(mill, failed, error, shared=shared)
             _log_failure(failed, decision, described)
             reason = f"{described} ({decision.reason})"
-            work.fail(session, [failed], retry_in=decision.delay, error=reason, traceback=trace)
+            # What is worked on before its work: whoever writes to both goes by this order.
             if on_failure:
                 on_failure(session, failed.subject_id, described)
+            work.fail(session, [failed], retry_in=decision.delay, error=reason, traceback=trace)
     count(failed=len(claims))
 
 

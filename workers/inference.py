@@ -26,6 +26,8 @@ def analyse(article_ids: list[int]) -> None:
             answers = analyst.analyse(stretch.requests(), stretch.keep_leases)
             for done in gather(answers):
                 stretch.save(done)
+                mill.live.pass_trial()
         if stretch.is_empty:
+            mill.live.rest()
             return
     send(mill.settings, {INFERENCE: article_ids})

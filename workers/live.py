@@ -3,8 +3,9 @@
 The live build is the one in the database; without one, that of the settings. A change opens the
 new build first, and the old one is closed when the new one has read an article. A build that
 cannot be opened is refused: its reason goes into the log and the database, the old one goes on,
-and the same deployment is tried again after a pause. Each opening is counted before it begins: a
-build that has ended its worker a few times is left alone. Knows nothing of claims.
+and the same deployment is tried again after a pause. Each opening is counted before it begins, and
+ends for a build that nobody has held yet with the first real article that it has read: a build
+that has ended its worker a few times is left alone. Knows nothing of claims.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import structlog
+from sqlalchemy.orm import Session
 
 from inference.builds import resolve_build
 from inference.cpu import resident_bytes, usable_memory
@@ -58,6 +60,8 @@ class LiveAnalyst:
         self._analyst: Analyst | None = None
         self._deployment_id: int | None = None
         """What is held; None: the settings' build."""
+        self._on_trial: Live | None = None
+        """What is held, if no worker has read a real article with it yet."""
         self._look_again_at = 0.0
         self._default_again_at = 0.0
         self._again_at: dict[int, float] = {}
@@ -77,7 +81,24 @@ class LiveAnalyst:
         """Give the analyst to read on with, changed if it must be. Nothing may be in flight."""
         if self._analyst is not None and self.is_due():
             self._change()
-        return self.analyst
+        analyst = self.analyst
+        if self._on_trial:
+            with self._database.begin() as session:
+                self._note_trial(session, self._on_trial)
+        return analyst
+
+    def rest(self) -> None:
+        """Note that there was nothing to read: a trial goes on with the next article."""
+        if self._on_trial:
+            with self._database.begin() as session:
+                builds.forget_refusal(session, self._on_trial.deployment_id, self._machine)
+
+    def pass_trial(self) -> None:
+        """Note that what was taken has read real articles, so that it is proven."""
+        if self._on_trial:
+            with self._database.begin() as session:
+                self._note_proven(session, self._on_trial)
+            self._on_trial = None
 
     def is_due(self) -> bool:
         """Whether another build is live than the one that is held; looks at most once a second."""
@@ -91,6 +112,7 @@ class LiveAnalyst:
         if self._analyst is not None:
             self._analyst.close()
             self._analyst = None
+        self._end_trial()
 
     def _find_live(self) -> Live | None:
         with phase("look"), self._database.begin() as session:
@@ -122,7 +144,7 @@ class LiveAnalyst:
         if live is None:
             self._change_to_default()
         elif (analyst := self._try(live)) is not None:
-            self._hold(analyst, live.deployment_id)
+            self._hold(analyst, live)
         seconds = round(time.perf_counter() - began, 3)
         log.info("build_looked_for", held=self.analyst.build.name, seconds=seconds)
 
@@ -141,12 +163,15 @@ class LiveAnalyst:
             standing = builds.list_standing(session, limit=FALLBACKS)
         for live in standing:
             if not self._has_refused(live) and (analyst := self._try(live)) is not None:
-                self._hold(analyst, live.deployment_id)
+                self._hold(analyst, live)
                 return
         self._hold(self._open_default(), None)
 
-    def _hold(self, analyst: Analyst, deployment_id: int | None) -> None:
-        old, self._analyst, self._deployment_id = self._analyst, analyst, deployment_id
+    def _hold(self, analyst: Analyst, live: Live | None) -> None:
+        self._end_trial()
+        old, self._analyst = self._analyst, analyst
+        self._deployment_id = live.deployment_id if live else None
+        self._on_trial = live if live and not live.is_proven else None
         if old is not None:
             log.info("build_changed", before=old.build.name, build=analyst.build.name)
             old.close()
@@ -155,9 +180,7 @@ class LiveAnalyst:
         """Open a deployment's build; None, and a note in the database, when it cannot be."""
         with self._database.begin() as session:
             # A file that kills the process is not opened at once again.
-            builds.note_refusal(
-                session, live.deployment_id, self._machine, describe_opening(live, self._machine)
-            )
+            self._note_trial(session, live)
             builds.begin_opening(session, live.name, self._machine)
         try:
             analyst = self._open(live)
@@ -171,17 +194,36 @@ class LiveAnalyst:
             return None
         except BaseException:  # The worker is told to stop: no fault of the build.
             with self._database.begin() as session:
-                builds.forget_refusal(session, live.deployment_id, self._machine)
-                builds.end_opening(session, live.name, self._machine)
+                self._note_untried(session, live)
             raise
-        try:
-            with self._database.begin() as session:
-                builds.note_success(session, live.deployment_id, self._machine)
-                builds.end_opening(session, live.name, self._machine)
-        except BaseException:
-            analyst.close()
-            raise
+        if live.is_proven:
+            try:
+                with self._database.begin() as session:
+                    self._note_proven(session, live)
+            except BaseException:
+                analyst.close()
+                raise
         return analyst
+
+    def _note_trial(self, session: Session, live: Live) -> None:
+        told = describe_trial(live, self._machine)
+        builds.note_refusal(session, live.deployment_id, self._machine, told)
+
+    def _note_proven(self, session: Session, live: Live) -> None:
+        builds.note_success(session, live.deployment_id, self._machine)
+        builds.end_opening(session, live.name, self._machine)
+
+    def _note_untried(self, session: Session, live: Live) -> None:
+        builds.forget_refusal(session, live.deployment_id, self._machine)
+        builds.end_opening(session, live.name, self._machine)
+
+    def _end_trial(self) -> None:
+        """Let go of what is held before it has read an article: that is no fault of it."""
+        live, self._on_trial = self._on_trial, None
+        if live:
+            # Where the database is away, it counts until another opening ends.
+            with suppress(TransientError), self._database.begin() as session:
+                self._note_untried(session, live)
 
     def _open_default(self) -> Analyst:
         """Open the settings' build; ConfigError when that has ended its worker too often."""
@@ -229,9 +271,10 @@ class LiveAnalyst:
         return usable_memory() - resident_bytes()
 
 
-def describe_opening(live: Live, machine: str) -> str:
+def describe_trial(live: Live, machine: str) -> str:
     """Say what is known of an opening until it ends, and for good if it ends the process."""
     opening = live.count_openings(machine) + 1
-    told = f"opening it is under way, or has ended the worker (try {opening} of {MOST_OPENINGS})"
+    what = "opening it" if live.is_proven else "opening it, or reading its first article,"
+    told = f"{what} is under way, or has ended the worker (try {opening} of {MOST_OPENINGS})"
     last = f": it is left alone until newsmill models use {live.name}"
     return told + last * (opening >= MOST_OPENINGS)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from celery.signals import worker_process_shutdown
 
 from schemas.errors import ConfigError
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from workers.pace import Pilot
     from workers.recording import NoTape
 
+log = structlog.get_logger(__name__)
+
 NoteRefused = Callable[[int, "Sequence[Refused]"], None]
 """With a source's id and what of it was refused."""
 
@@ -44,6 +47,8 @@ class Mill:
         self.settings = settings
         self.on_refused = on_refused
         """Told of the items that a poll refuses, once what goes with them is stored; else a log."""
+        self._left_out: set[str] = set()
+        """Lenses of which it was told that they are left out."""
 
     def clock(self) -> datetime:
         """Say what time it is, for whatever ends up in rows."""
@@ -65,6 +70,18 @@ class Mill:
     def lenses(self) -> dict[str, Lens]:
         """The lenses in use, by name."""
         return load_lenses_in_use(self.settings)
+
+    def leaves_out(self, lens: str) -> bool:
+        """Tell whether the settings leave out a lens that is there: then its work is let go.
+
+        The log tells it once. One that is not there may be new, and this machine behind others.
+        """
+        if lens in self.lenses or not (self.settings.lenses_dir / lens).is_dir():
+            return False
+        if lens not in self._left_out:
+            self._left_out.add(lens)
+            log.warning("lens_left_out", lens=lens)
+        return True
 
     @cached_property
     def tape(self) -> NoTape:

@@ -150,9 +150,9 @@ def store_batch(mill: Mill, source: StoredSource, batch: Batch, claim: Claim) ->
         drafts = [state_language(draft) for draft in batch.drafts]
         signed = sign_drafts(drafts) if is_compared(source, ingest) else {}
     with phase("store"), mill.database.begin() as session:
-        work.extend(session, [claim], mill.settings.queue.lease)
         if not sources.save_cursor(session, source.source_id, asdict(batch.state)):
             return None
+        work.extend(session, [claim], mill.settings.queue.lease)
         plan, edited_ids = Plan(new=drafts), []
         if source.kind == "feed":
             versions = revisions.find_versions(session, source.source_id, drafts)
@@ -162,7 +162,7 @@ def store_batch(mill: Mill, source: StoredSource, batch: Batch, claim: Claim) ->
         new_ids = articles.insert_new(session, source.source_id, plan.new)
         window = ingest.story_window
         told = place_in_stories(session, new_ids, signed, window, edited_ids=edited_ids)
-        paged_ids = pages.hold(session, [*new_ids, *edited_ids], find_teasers(mill, source, batch))
+        paged_ids = pages.hold(session, new_ids, edited_ids, find_teasers(mill, source, batch))
     known = len(drafts) - len(new_ids) - len(edited_ids)
     count(new=len(new_ids), known=known, refused=len(batch.refused), told_again=told)
     if edited_ids:

@@ -25,7 +25,7 @@ def rebuild(completion_ids: list[int]) -> None:
         with attempt(mill, claims):
             claimed_ids = [claim.subject_id for claim in claims]
             with phase("rebuild"):
-                rebuilt = rebuild_stored(mill.database, claimed_ids, mill.lenses)
+                rebuilt = rebuild_stored(mill.database, claimed_ids, mill.lenses, mill.leaves_out)
             with phase("store"), mill.database.begin() as session:
                 ours = work.finish(session, claims)
                 analyses.save(session, [each for each in rebuilt if each.completion_id in ours])

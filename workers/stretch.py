@@ -136,6 +136,7 @@ class Stretch:
         from inference.analyst import Request  # Only this worker is to load llama.cpp.
 
         self._in_flight |= {(claim.subject_id, claim.lens): claim for claim in batch}
+        batch = self._let_go(batch)
         with phase("load"), self._mill.database.begin() as session:
             found = articles.load(session, [claim.subject_id for claim in batch])
         settled = self._sharing.settle(batch, found, self._effort)
@@ -147,10 +148,21 @@ class Stretch:
         for key in [(claim.subject_id, claim.lens) for claim in batch if claim not in settled]:
             article, lens = by_id.get(key[0]), self._mill.lenses.get(key[1])
             if article is None or lens is None:
-                missing = "article is gone" if article is None else "lens is not in use"
+                missing = "article is gone" if article is None else f"lens {key[1]!r} is not here"
                 self.refuse(key, PermanentError(f"the {missing}"))
             elif not self._sharing.follows(key, self._effort):
                 yield Request(key, article.title, article.text, lens, self._effort)
+
+    def _let_go(self, batch: Sequence[Claim]) -> list[Claim]:
+        """Finish what waits for lenses that are left out by now; returns the rest."""
+        left_out = [claim for claim in batch if self._mill.leaves_out(claim.lens)]
+        if left_out:
+            with self._mill.database.begin() as session:
+                work.finish(session, left_out)
+            for claim in left_out:
+                del self._in_flight[claim.subject_id, claim.lens]
+            count(let_go=len(left_out))
+        return [claim for claim in batch if claim not in left_out]
 
     def refuse(self, key: Key, error: Exception) -> None:
         """End the attempt at one article alone."""

@@ -215,11 +215,16 @@ def _check(spec: SourceSpec, settings: Settings) -> SourceSpec:
 
 
 def _probe(url: str, settings: Settings) -> Probe:
+    from ingest.address_guard import PrivateHostError
     from ingest.probing import probe_feed
     from ingest.sources import recognise_source
+    from schemas.errors import ConfigError
 
     with _client(settings) as client:
-        return probe_feed(recognise_source(url).location, client, datetime.now(UTC))
+        try:
+            return probe_feed(recognise_source(url).location, client, datetime.now(UTC))
+        except PrivateHostError as error:
+            raise ConfigError(error.message) from None
 
 
 @contextmanager

@@ -120,7 +120,7 @@ class EmbeddedPostgres(EmbeddedServer):
                 self._account.own(path)
             made = self._account.run(self._initdb(staging, password), INITDB_TIMEOUT_S)
             if made.returncode != 0 and is_of_full_disk(made.stderr):
-                raise ConfigError(describe_full_disk(self.home.path))
+                raise TransientError(f"initdb has failed: {describe_full_disk(self.home.path)}")
             if made.returncode != 0:
                 last_words = " / ".join(made.stderr.split("\n")[-4:]).strip(" /")
                 raise ConfigError(f"initdb cannot make a Postgres in {staging}: {last_words}")

@@ -64,7 +64,7 @@ class Deployment(Base):
     deployed_at: Mapped[Now]
     taken_back_at: Mapped[Moment | None]
     taken_on_at: Mapped[Moment | None]
-    """When the first worker held it."""
+    """When the first worker had read an article with it."""
     refused_by: Mapped[str | None]
     """The machine whose worker could not hold it."""
     refused_at: Mapped[Moment | None]

@@ -78,7 +78,7 @@ def test_full_disk_is_told_in_one_clear_line(home: Path, monkeypatch: pytest.Mon
     with monkeypatch.context() as patch:
         failing = ["/bin/sh", "-c", "echo 'initdb: No space left on device' >&2; exit 1"]
         patch.setattr(EmbeddedPostgres, "_initdb", lambda *_: failing)
-        with pytest.raises(ConfigError, match=told):
+        with pytest.raises(TransientError, match=f"initdb has failed: {told}"):
             Services.launch(home, redis_url="redis://db/0")
     Services.launch(home, redis_url="redis://db/0").stop()
     monkeypatch.setattr(EmbeddedPostgres, "_options", lambda _: ["-c", "no_such_setting=1"])

@@ -93,6 +93,16 @@ def test_what_is_no_feed_is_not_added(database: Database, web: str, tmp_path: Pa
     assert len(list_sources()) == 1
 
 
+@pytest.mark.parametrize("command", ["add", "test"])
+def test_private_host_is_a_matter_of_the_settings_and_told_with_the_right_one(
+    database: Database, command: str
+) -> None:
+    result = CliRunner().invoke(app, [command, "http://127.0.0.1:9/feed"])
+    assert isinstance(result.exception, ConfigError)
+    told = str(result.exception)
+    assert told.endswith("""if it is meant, set NEWSMILL_INGEST__ALLOWED_HOSTS='["127.0.0.1"]'""")
+
+
 def test_moved_feed_is_added_where_it_is_now(database: Database, web: str) -> None:
     assert f"{web}/arrived" in run("add", f"{web}/moved").stdout
 

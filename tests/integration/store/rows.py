@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import time
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -60,6 +62,18 @@ def read(database: Database, statement: str, **parameters: object) -> list[tuple
 def states(database: Database) -> list[tuple[int, str, int]]:
     """Every row of work: subject, state, attempts."""
     return read(database, "SELECT subject_id, state, attempts FROM work ORDER BY subject_id, lens")
+
+
+_WAITING = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
+
+
+def await_lock(database: Database, other: Future[Any]) -> None:
+    """Return once another thread's transaction waits for a lock, or is over."""
+    while not other.done() and read(database, _WAITING) == [(0,)]:
+        time.sleep(0.01)
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 from schemas.articles import ArticleDraft
-from store import articles, revisions
+from store import articles, pages, revisions, screenings
 from store.database import Database
-from tests.integration.store.rows import add_articles, make_draft, read
+from tests.integration.store.rows import (
+    Decision,
+    add_articles,
+    await_lock,
+    make_draft,
+    read,
+)
 
 
 def revise(database: Database, edits: dict[int, ArticleDraft]) -> list[int]:
@@ -23,12 +31,39 @@ def test_edited_article_keeps_what_it_said_before(database: Database, source_id:
     assert before == [(article_id, 1, "Title 0", "Text of article 0.")]
 
 
+def test_edited_text_is_no_longer_told_to_be_from_the_page(
+    database: Database, source_id: int
+) -> None:
+    (article_id,) = add_articles(database, source_id, 1)
+    with database.begin() as session:
+        pages.save(session, article_id, 1, chosen="page", text="All.", links=None, note=None)
+    revise(database, {article_id: make_draft(0, content_key="f" * 32, metadata={"tags": ["x"]})})
+    assert read(database, "SELECT metadata FROM article") == [({"tags": ["x"]},)]
+
+
 def test_second_edit_is_the_third_version(database: Database, source_id: int) -> None:
     (article_id,) = add_articles(database, source_id, 1)
     for key in "ab":
         revise(database, {article_id: make_draft(0, content_key=key * 32)})
     assert read(database, "SELECT revision FROM article") == [(3,)]
     assert read(database, "SELECT number FROM revision ORDER BY 1") == [(1,), (2,)]
+
+
+def test_edits_and_screenings_of_the_same_articles_do_not_wait_for_each_other(
+    database: Database, source_id: int
+) -> None:
+    first, second = add_articles(database, source_id, 2)
+    edits = {
+        second: make_draft(1, content_key="1" * 32),
+        first: make_draft(0, content_key="2" * 32),
+    }
+    with ThreadPoolExecutor(1) as pool:
+        with database.begin() as session:
+            screenings.save(session, [(first, Decision())])
+            edit = pool.submit(revise, database, edits)
+            await_lock(database, edit)
+            screenings.save(session, [(second, Decision())])
+        assert edit.result() == [second, first]
 
 
 def test_edit_that_makes_two_articles_the_same_is_passed_over(

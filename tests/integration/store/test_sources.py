@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -12,12 +11,26 @@ from schemas.errors import PermanentError
 from store import articles, sources, work
 from store.database import Database
 from store.sweep import sweep
-from tests.integration.store.rows import HOUR, OVER, add_articles, claim, make_draft, read, states
+from tests.integration.store.rows import (
+    HOUR,
+    OVER,
+    add_articles,
+    await_lock,
+    claim,
+    make_draft,
+    read,
+    states,
+)
 
 
 def add(database: Database, location: str, **options: object) -> int:
     with database.begin() as session:
         return sources.upsert(session, kind="feed", location=location, **options)  # type: ignore[arg-type]
+
+
+def remove(database: Database, source_id: int) -> None:
+    with database.begin() as session:
+        sources.remove(session, [source_id])
 
 
 def enqueue_due(database: Database) -> list[int]:
@@ -138,22 +151,27 @@ def test_polls_are_recorded(database: Database) -> None:
 def test_source_is_removed_while_its_first_articles_are_stored(database: Database) -> None:
     source_id = add(database, "https://a.example/feed", interval=HOUR)
 
-    def remove() -> None:
-        with database.begin() as session:
-            sources.remove(session, [source_id])
-
-    waiting = (
-        "SELECT count(*) FROM pg_stat_activity "
-        "WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    )
     with ThreadPoolExecutor(1) as pool:
         with database.begin() as session:
             articles.insert_new(session, source_id, [make_draft(1)])
-            removal = pool.submit(remove)
-            while not removal.done() and read(database, waiting) == [(0,)]:
-                time.sleep(0.01)
+            removal = pool.submit(remove, database, source_id)
+            await_lock(database, removal)
         removal.result()
     assert read(database, "SELECT state FROM source") == [("removed",)]
+
+
+def test_source_is_removed_while_its_poll_is_noted(database: Database) -> None:
+    source_id = add(database, "https://a.example/feed", interval=HOUR)
+    enqueue_due(database)
+    claims = claim(database, "ingest")
+    with ThreadPoolExecutor(1) as pool:
+        with database.begin() as session:
+            sources.record_success(session, source_id, next_in=HOUR)
+            removal = pool.submit(remove, database, source_id)
+            await_lock(database, removal)
+            work.finish(session, claims)
+        removal.result()
+    assert read(database, "SELECT count(*) FROM source") == [(0,)]
 
 
 @pytest.mark.parametrize("end", ["success", "unchanged", "failure", "gone"])

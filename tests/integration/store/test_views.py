@@ -9,9 +9,15 @@ import pytest
 from schemas.errors import ConfigError
 from schemas.lens import Lens, load_lenses
 from schemas.settings import ROOT
-from store import analyses, views
+from store import analyses, revisions, views
 from store.database import Database
-from tests.integration.store.rows import add_articles, make_lens, make_rebuilt, read
+from tests.integration.store.rows import (
+    add_articles,
+    make_draft,
+    make_lens,
+    make_rebuilt,
+    read,
+)
 
 FIELDS: list[dict[str, Any]] = [
     {"name": "category", "kind": "choice", "options": ["Politics", "Sports"]},
@@ -73,6 +79,7 @@ def test_fields_are_typed_columns_beside_the_article_s(database: Database, sourc
             7.5,
             "complete",
             "full",
+            False,
             None,
             {},
             "Politics",
@@ -99,6 +106,20 @@ def test_value_of_a_wrong_type_never_breaks_the_view(
     )
 
 
+def test_analysis_of_a_text_that_was_edited_since_is_outdated(
+    database: Database, source_id: int
+) -> None:
+    make(database, make_lens(FIELDS))
+    article_id = add_analysis(database, source_id, GOOD)
+    with database.begin() as session:
+        edit = make_draft(0, text="21 dead, not 12.", content_key="f" * 32)
+        revisions.revise(session, {article_id: edit})
+    assert read(database, "SELECT outdated FROM tried_v1") == [(True,)]
+    with database.begin() as session:
+        analyses.save(session, [make_rebuilt(article_id, lens="tried", values=GOOD)])
+    assert read(database, "SELECT outdated FROM tried_v1") == [(False,)]
+
+
 def test_missing_field_is_null(database: Database, source_id: int) -> None:
     make(database, make_lens(FIELDS))
     add_analysis(database, source_id, {})
@@ -119,7 +140,7 @@ def test_view_follows_its_contract(database: Database) -> None:
     for fields in (FIELDS[:2], FIELDS, FIELDS[1:3], list(reversed(FIELDS))):
         make(database, make_lens(fields))
         names = [field["name"] for field in fields]
-        assert list(columns(database, "tried_v1"))[11:] == names
+        assert list(columns(database, "tried_v1"))[12:] == names
 
 
 def test_every_shipped_lens_has_a_view_with_all_its_fields(database: Database) -> None:

@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +16,18 @@ from sqlalchemy import text
 from inference.builds import Build
 from inference.hashing import hash_file
 from schemas.settings import Settings
-from store import builds
+from store import builds, sweep
 from store.builds import Live
 from store.database import Database
 from tests.integration.workers.corpus import add_source, assert_whole, count, write_corpus
-from workers import live
+from workers import attempts, live
 from workers.inference import analyse
 from workers.ingest import poll_source
 from workers.live import LiveAnalyst
 from workers.mill import Mill
 from workers.prefilter import screen
 from workers.reconstruct import rebuild
+from workers.stretch import Stretch
 
 ARTICLES = 16
 
@@ -292,12 +294,63 @@ def test_build_too_large_for_one_machine_is_still_opened_by_the_others(
 ) -> None:
     use(database, make("large"))
     assert mill.live.take().build.name == "large"
+    mill.live.pass_trial()
     for _ in range(3):
         assert die_opening(mill, "small", monkeypatch)
         let_time_pass(database)
     next_worker = LiveAnalyst(mill.settings, database, mill.lenses)
     assert next_worker.take().build.name == "large"
     next_worker.close()
+
+
+def die_reading(mill: Mill, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a new worker die at the first articles that it reads."""
+    worker = LiveAnalyst(mill.settings, mill.database, mill.lenses)
+    with monkeypatch.context() as patch:
+        patch.setitem(vars(mill), "live", worker)
+        patch.setattr(Stretch, "save", lambda *_: (_ for _ in ()).throw(Killed()))
+        # Whoever is killed gives nothing back.
+        patch.setattr(attempts, "give_back", lambda *_: None)
+        with pytest.raises(Killed):
+            analyse.run([])
+    worker._on_trial = None
+    worker.close()
+    with mill.database.begin() as session:
+        sweep.end_leases(session)
+        sweep.sweep(session, ["inference"], max_attempts=3, resend_after=timedelta(0))
+
+
+def test_build_that_kills_its_worker_at_its_first_article_gives_way_to_the_one_before(
+    mill: Mill, database: Database, make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(database, make("deadly"))
+    refusals = []
+    for attempt in range(1, builds.MOST_OPENINGS + 1):
+        poll_source.run(add_source(database, write_corpus(tmp_path / "c.jsonl", 3 * attempt)))
+        screen.run([])
+        die_reading(mill, monkeypatch)
+        refusals.append(find_live(database).refusal or "")
+        analyse.run([])
+        assert used_builds(database) == {"starter": 3 * attempt}, "at once"
+        let_time_pass(database)
+        mill.live.close()
+    assert "reading its first article, is under way, or has ended the worker (try 1" in refusals[0]
+    assert "left alone until newsmill models use deadly" in refusals[-1]
+    assert mill.live.take().build.name == "starter"
+    rebuild.run([])
+    assert_whole(database, 9)
+
+
+def test_build_is_on_trial_until_it_has_read_an_article_and_nothing_is_told_while_none_comes(
+    mill: Mill, database: Database, make: Make
+) -> None:
+    use(database, make("better"))
+    analyse.run([])
+    assert mill.live.analyst.build.name == "better"
+    found = find_live(database)
+    assert (found.is_proven, found.refusal, sum(found.openings.values())) == (False, None, 1)
+    mill.live.close()
+    assert find_live(database).openings == {}, "that it was stopped is no fault of the build"
 
 
 def test_stop_while_a_build_is_opened_is_no_refusal(

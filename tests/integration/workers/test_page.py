@@ -11,14 +11,14 @@ from sqlalchemy import text
 
 from ingest import pages
 from schemas.settings import Settings
-from store import hosts, sources, work
+from store import hosts, pages as stored_pages, sources, work
 from store.database import Database
 from tests.integration.workers.corpus import count
 from tests.nasty_web import ADDRESS, TEASER, asked, serve_nastily
 from workers.ingest import poll_source
 from workers.mill import Mill
 from workers.page import read_page
-from workers.queues import INGEST, PAGE
+from workers.queues import INGEST, PAGE, PREFILTER
 from workers.tick import sweep
 
 
@@ -223,6 +223,30 @@ def test_edit_that_comes_while_the_page_is_read_is_kept_and_the_page_read_once_m
     assert count(database, waits) == 0
     screened = f"SELECT count(*) FROM work WHERE stage = 'prefilter' AND subject_id = {article_id}"
     assert count(database, screened) == 1
+
+
+def test_edited_article_that_waits_for_its_page_is_screened_once_and_with_it(
+    mill: Mill, database: Database, web: str
+) -> None:
+    article_id = poll(database, f"{web}/teasers")[-1]
+    screened = f"SELECT count(*) FROM work WHERE stage = 'prefilter' AND subject_id = {article_id}"
+    with database.begin() as session:
+        work.enqueue(session, PREFILTER, [article_id], again=True)
+        assert stored_pages.hold(session, [], [article_id], []) == [article_id]
+    assert count(database, screened) == 0
+    read_page.run(article_id)
+    assert count(database, screened) == 1
+
+
+def test_edited_article_whose_page_was_given_up_waits_for_it_no_more(
+    mill: Mill, database: Database, web: str
+) -> None:
+    article_id = poll(database, f"{web}/teasers")[-1]
+    with database.begin() as session:
+        session.execute(text("UPDATE work SET state = 'dead' WHERE stage = 'page'"))
+        work.enqueue(session, PREFILTER, [article_id], again=True)
+        assert stored_pages.hold(session, [], [article_id], []) == []
+    assert count(database, "SELECT count(*) FROM work WHERE stage = 'prefilter'") == 1
 
 
 def test_page_that_takes_too_long_costs_only_its_text(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,18 +11,22 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from ingest.batches import Batch, SourceState
 from ingest.mail_batches import Received
 from newsmill.services.launcher import Services
 from schemas.errors import TransientError
 from schemas.settings import Settings
 from store import hosts, sources, work
 from store.database import Database
+from tests.integration.store.rows import await_lock
 from tests.integration.workers.corpus import count, write_corpus
 from tests.integration.workers.crew import Crew
 from tests.nasty_web import ADDRESS, asked, find_certificate, serve_nastily
 from workers import rounds
+from workers.attempts import fail
 from workers.ingest import poll_source
 from workers.mill import Mill
+from workers.polling import store_batch
 from workers.queues import INGEST
 from workers.tick import sweep
 
@@ -183,6 +188,31 @@ def test_failures_in_a_row_are_counted_and_waited_for_longer(
         waits.append(wait)
     assert read(database, "failures", source_id) == (3,)
     assert waits[0] < waits[1] < waits[2]
+
+
+@pytest.mark.parametrize("end", ["store", "fail"])
+def test_poll_and_tick_that_meet_at_one_source_do_not_wait_for_each_other(
+    mill: Mill, database: Database, end: str
+) -> None:
+    source_id = add(database, "https://paper.example/feed")
+    with database.begin() as session:
+        work.enqueue(session, INGEST, [source_id])
+        claims = work.claim(session, INGEST, limit=1, lease=HOUR)
+        source = sources.load(session, source_id)
+
+    def go_on() -> None:
+        if end == "store":
+            store_batch(mill, source, Batch((), (), (), SourceState()), claims[0])
+        else:
+            fail(mill, claims, ValueError("broken"), on_failure=sources.record_failure)
+
+    with ThreadPoolExecutor(1) as pool:
+        with database.begin() as tick:
+            sources.pause(tick, [source_id])  # Any change to the row, as a tick makes one.
+            poll_end = pool.submit(go_on)
+            await_lock(database, poll_end)
+            work.enqueue(tick, INGEST, [source_id])
+        poll_end.result()
 
 
 class BreakingLine:

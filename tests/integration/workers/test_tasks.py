@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import redis
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from newsmill.services.launcher import Services
 from schemas.errors import PermanentError
@@ -180,18 +181,38 @@ def test_redis_that_is_away_costs_no_article(
     assert send(settings, {PREFILTER: [1]})
 
 
-def test_lens_that_is_no_longer_in_use_gives_a_dead_letter(
+def test_lens_that_is_not_here_gives_a_dead_letter(
     mill: Mill, database: Database, corpus: int
 ) -> None:
     poll_source.run(corpus)
     article_id = ids(database, PREFILTER)[0]
     with database.begin() as session:
-        work.enqueue(session, INFERENCE, [(article_id, "retired")])
+        work.enqueue(session, INFERENCE, [(article_id, "unheard")])
     analyse.run([])
     with database.begin() as session:
         (letter,) = dead.list_dead(session)
-    assert (letter.subject_id, letter.lens) == (article_id, "retired")
-    assert "not in use" in letter.error
+    assert (letter.subject_id, letter.lens) == (article_id, "unheard")
+    assert "'unheard' is not here" in letter.error
+
+
+def test_work_for_a_lens_that_is_left_out_by_now_is_let_go_and_told_once(
+    mill: Mill, database: Database, corpus: int
+) -> None:
+    poll_source.run(corpus)
+    screen.run([])
+    with database.begin() as session:
+        found = "SELECT article_id FROM screening"
+        waiting = [(article_id, "newsletter") for article_id in session.scalars(text(found))]
+        work.enqueue(session, INFERENCE, waiting)
+    with capture_logs() as logs:
+        analyse.run([])
+        with database.begin() as session:
+            session.execute(text("UPDATE completion SET lens = 'newsletter' WHERE id % 2 = 0"))
+        rebuild.run([])
+    assert [each["lens"] for each in logs if each["event"] == "lens_left_out"] == ["newsletter"]
+    assert count(database, "SELECT count(*) FROM work") == 0
+    assert count(database, "SELECT count(*) FROM completion") == ARTICLES
+    assert count(database, "SELECT count(*) FROM analysis") in (ARTICLES // 2, ARTICLES // 2 + 1)
 
 
 def test_article_that_failed_before_is_read_without_company(

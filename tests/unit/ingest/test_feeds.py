@@ -53,6 +53,17 @@ def test_charset_of_the_http_header_is_believed() -> None:
     assert [draft.title for draft in feed.drafts] == ["Köln"]
 
 
+def test_entries_that_share_an_id_are_known_by_what_they_say() -> None:
+    items = "".join(
+        f"<item><guid>{guid}</guid><title>Item {title}</title></item>"
+        for guid, title in (("urn:a", 1), ("urn:a", 2), ("urn:b", 3), ("urn:b", 3))
+    )
+    body = f"<rss version='2.0'><channel>{items}</channel></rss>"
+    drafts = parse_feed(body.encode(), url=URL, now=NOW).drafts
+    known_by = [draft.external_id for draft in drafts]
+    assert known_by == [drafts[0].content_key, drafts[1].content_key, "urn:b", "urn:b"]
+
+
 def test_entries_that_share_a_link_in_any_of_its_forms_go_without_it() -> None:
     links = (
         "https://feeds.example/live",

@@ -62,12 +62,6 @@ def test_new_article_under_a_reused_address_goes_without_it() -> None:
     assert plan.new[0].notes == (REUSED_URL_NOTE,)
 
 
-def test_id_that_several_entries_share_identifies_none() -> None:
-    drafts = [draft(url=f"https://x.example/{n}", content_key=str(n)) for n in (7, 8)]
-    plan = sort_drafts(drafts, [Stored(address_key=None)])
-    assert (plan.new, plan.edits) == (drafts, {})
-
-
 def test_edit_under_a_reused_id_is_one_of_the_newest_article_that_has_it() -> None:
     newest = Stored(2, "a", "x.example/2", "Fish is dear")
     edited = draft(url="https://x.example/2", title="Fish is dear")

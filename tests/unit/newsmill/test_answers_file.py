@@ -8,7 +8,7 @@ import pytest
 from ingest.batches import Refused
 from newsmill.answers_file import AnswersFile
 from newsmill.ingest_report import RefusedItems
-from newsmill.output_files import check_output
+from newsmill.output_files import check_output, writing_to
 from schemas.errors import ConfigError, TransientError
 
 
@@ -40,6 +40,13 @@ def test_place_where_no_file_can_be_is_told_alike_by_all_that_write(
             pass
     with pytest.raises(ConfigError, match=told):
         check_output(path)
+
+
+def test_full_disk_is_no_fault_of_the_place() -> None:
+    full = Path("/dev/full")
+    told = r"^/dev/full: cannot be written: No space left"
+    with pytest.raises(TransientError, match=told), writing_to(full):
+        full.write_text("more")
 
 
 def test_folders_of_a_file_are_made_by_all_that_write(tmp_path: Path) -> None:

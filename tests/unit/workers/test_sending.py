@@ -1,9 +1,14 @@
 from __future__ import annotations
 
-from schemas.settings import PrefilterSettings, Settings
-from workers.sending import PORTION, SOURCES, plan_messages
+import pytest
+from kombu.exceptions import OperationalError
 
-SETTINGS = Settings.model_construct(prefilter=PrefilterSettings(batch=3))
+from schemas.settings import PrefilterSettings, QueueSettings, Settings
+from workers import sending
+from workers.queues import WORK
+from workers.sending import PORTION, SOURCES, list_roomy, plan_messages, send
+
+SETTINGS = Settings.model_construct(prefilter=PrefilterSettings(batch=3), queue=QueueSettings())
 
 
 def test_each_page_gets_a_message_of_its_own() -> None:
@@ -27,3 +32,18 @@ def test_other_stages_have_their_own_portion() -> None:
 
 def test_nothing_to_tell_is_no_message() -> None:
     assert list(plan_messages(SETTINGS, {"inference": [], "prefilter": []})) == []
+
+
+def test_redis_that_cannot_be_reached_is_asked_once_and_not_for_each_queue(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+
+    def ask(queue: str) -> bool:
+        asked.append(queue)
+        raise OperationalError("away")
+
+    monkeypatch.setattr(sending, "has_room", ask)
+    assert not send(SETTINGS, {"prefilter": [1], "inference": [1]})
+    assert list_roomy() == WORK
+    assert asked == ["prefilter", WORK[0]]
