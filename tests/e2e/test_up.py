@@ -17,11 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import psycopg
 import pytest
 
+from newsmill.services.launcher import Services
 from schemas.settings import ROOT
 from tests.homes import list_processes_of
 from tests.integration.workers.corpus import write_corpus
+from workers.queues import STAGES
 
 ARTICLES = 30
 
@@ -79,6 +82,29 @@ class Home:
             time.sleep(0.5)
         return status
 
+    def wait_until(self, condition: Callable[[], object]) -> None:
+        """Wait by looking at files and rows: commands would slow down what is waited for."""
+        give_up = time.monotonic() + 120
+        while not condition():
+            assert time.monotonic() < give_up, self.read_status()
+            time.sleep(0.1)
+
+    def has_servers(self) -> bool:
+        return (self.path / "run" / "valkey.sock").exists()
+
+    def has_all_workers(self) -> bool:
+        logs = [self.path / "logs" / f"{stage}.log" for stage in STAGES]
+        return all(log.exists() and " ready." in log.read_text() for log in logs)
+
+    def is_through(self) -> bool:
+        """Whether every article has its row, in the database that the workers are told of."""
+        for process in list_processes_of(self.path):
+            if url := (process.info["environ"] or {}).get("DATABASE_URL"):
+                with psycopg.connect(url) as connection:
+                    found = connection.execute("SELECT count(*) FROM analysis").fetchone()
+                return found == (ARTICLES,)
+        return False
+
     @contextmanager
     def up(self) -> Iterator[subprocess.Popen[str]]:
         """Run `newsmill up` until the end of the block, at the latest."""
@@ -111,20 +137,18 @@ def ask(url: str, password: str | None = None) -> int:
             return error.code
 
 
-def has_all_workers(status: dict[str, Any]) -> bool:
-    return len(status["workers"]) == 4
-
-
-def is_through(status: dict[str, Any]) -> bool:
-    return bool(status["totals"]["analyses"] == ARTICLES)
+def have_all_answered(status: dict[str, Any]) -> bool:
+    return len(status["workers"]) == len(STAGES)
 
 
 def test_up_reads_what_ingest_adds_and_leaves_nothing_running(home: Home, tmp_path: Path) -> None:
     corpus = write_corpus(tmp_path / "corpus.jsonl", ARTICLES)
     with home.up() as up:
-        home.wait_for(has_all_workers)
+        home.wait_until(home.has_all_workers)
         assert "running mill polls them" in home.run("ingest", str(corpus))
-        status = home.wait_for(is_through)
+        home.wait_until(home.is_through)
+        status = home.wait_for(have_all_answered)
+        assert status["totals"]["analyses"] == ARTICLES
         assert status["up"]
         assert status["concerns"] == []
 
@@ -140,15 +164,16 @@ def test_up_reads_what_ingest_adds_and_leaves_nothing_running(home: Home, tmp_pa
         assert password not in printed + errors
     assert list_processes_of(home.path) == []
 
-    assert home.run("dead", "list").strip() == "no dead letters"
-    rebuilt = json.loads(home.run("reconstruct", "--all", "--json"))
-    assert sum(rebuilt["editorial"].values()) == ARTICLES
-    assert home.read_status()["totals"] == status["totals"]
+    with Services.launch(home.path):
+        assert home.run("dead", "list").strip() == "no dead letters"
+        rebuilt = json.loads(home.run("reconstruct", "--all", "--json"))
+        assert sum(rebuilt["editorial"].values()) == ARTICLES
+        assert home.read_status()["totals"] == status["totals"]
 
 
 def test_second_interruption_of_up_stops_it_at_once_and_leaves_nothing_running(home: Home) -> None:
     with home.up() as up:
-        home.wait_for(has_all_workers)
+        home.wait_until(home.has_all_workers)
         assert up.stdout is not None
         up.send_signal(signal.SIGINT)
         while "stopping" not in up.stdout.readline():
@@ -165,7 +190,7 @@ def test_killed_up_takes_its_processes_along_and_the_next_one_goes_on(
 ) -> None:
     corpus = write_corpus(tmp_path / "corpus.jsonl", ARTICLES)
     with home.up() as up:
-        home.wait_for(has_all_workers)
+        home.wait_until(home.has_all_workers)
         home.run("ingest", str(corpus))
         children = psutil.Process(up.pid).children(recursive=True)
         workers = [each for each in children if "workers.app" in each.cmdline()]
@@ -174,7 +199,7 @@ def test_killed_up_takes_its_processes_along_and_the_next_one_goes_on(
         _, alive = psutil.wait_procs(workers, timeout=20)
         assert alive == []
     with home.up():
-        home.wait_for(is_through)
+        home.wait_until(home.is_through)
 
 
 def test_ingest_polls_by_itself_when_asked_and_finds_nothing_the_second_time(
@@ -193,21 +218,19 @@ def test_source_that_cannot_be_read_fails_and_its_dead_letter_can_be_handled(
 ) -> None:
     page = tmp_path / "page.xml"
     page.write_text("<html><p>Gone fishing.</p></html>")
-    home.run("ingest", "--now", str(page), exit_code=1)
-    (letter,) = json.loads(home.run("dead", "list", "--json", exit_code=3))
-    assert "an HTML page" in letter["error"]
-    assert "Traceback" in home.run("dead", "show", letter["letter"])
-    assert home.run("dead", "resend", letter["letter"]) == "1 waiting again\n"
-    home.run("dead", "resend", letter["letter"], exit_code=2)
-    assert home.run("dead", "discard", "--all") == "0 discarded\n"
+    with Services.launch(home.path):
+        home.run("ingest", "--now", str(page), exit_code=1)
+        (letter,) = json.loads(home.run("dead", "list", "--json", exit_code=3))
+        assert "an HTML page" in letter["error"]
+        assert "Traceback" in home.run("dead", "show", letter["letter"])
+        assert home.run("dead", "resend", letter["letter"]) == "1 waiting again\n"
+        home.run("dead", "resend", letter["letter"], exit_code=2)
+        assert home.run("dead", "discard", "--all") == "0 discarded\n"
 
 
 def test_command_that_is_told_to_end_takes_its_servers_along(home: Home) -> None:
     with home.start("status", "--watch") as watching:
-        give_up = time.monotonic() + 60
-        while not (home.path / "run" / "valkey.sock").exists():
-            assert time.monotonic() < give_up
-            time.sleep(0.1)
+        home.wait_until(home.has_servers)
         watching.terminate()
         _, errors = watching.communicate(timeout=60)
     assert "Traceback" not in errors
@@ -216,7 +239,7 @@ def test_command_that_is_told_to_end_takes_its_servers_along(home: Home) -> None
 
 def test_nohup_outlives_its_terminal(home: Home) -> None:
     with home.start("status", "--watch", program=("nohup", sys.executable)) as watching:
-        time.sleep(3)
+        home.wait_until(home.has_servers)
         watching.send_signal(signal.SIGHUP)
         time.sleep(1)
         assert watching.poll() is None

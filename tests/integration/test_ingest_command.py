@@ -17,7 +17,7 @@ from tests.integration.workers.corpus import count
 from tests.paths import ROOT
 from workers.queues import INGEST
 
-ROWS = 3_000
+ROWS = 1_500
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_interrupted_reading_says_how_to_go_on(
     environment: dict[str, str], database: Database, tmp_path: Path
 ) -> None:
     # So many that no machine is through before the signal comes.
-    path = write_rows(tmp_path / "corpus.csv", 20 * ROWS)
+    path = write_rows(tmp_path / "corpus.csv", 40 * ROWS)
     with start(environment, path) as interrupted:
         wait_for_articles(database, 100)
         interrupted.terminate()

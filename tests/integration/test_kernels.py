@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -50,26 +51,38 @@ widths = pytest.mark.parametrize(
 )
 
 
-def make_model(folder: Path, shape: GemmaShape, recipe: str | None = None) -> Path:
-    path = folder / "f16.gguf"
-    write_random_gemma(path, shape, ["Nobody reads this."])
-    if recipe is None:
+class Workshop:
+    """Models, and what was read with them: each is made once, and nobody changes it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @cache  # noqa: B019  # It lives as long as the module's tests.
+    def make_model(self, shape: GemmaShape, recipe: str | None = None) -> Path:
+        path = self._folder / f"{shape.heads}-{recipe}.gguf"
+        if recipe is None:
+            write_random_gemma(path, shape, ["Nobody reads this."])
+        else:
+            quantise(self.make_model(shape), path, RECIPES[recipe])
         return path
-    quantise(path, folder / "model.gguf", RECIPES[recipe])
-    return folder / "model.gguf"
+
+    @cache  # noqa: B019
+    def read_logits(self, model: Path, off: str, threads: int = 2) -> NDArray[np.float32]:
+        """Read prompts and steps in a process of its own, since the switch is looked at once."""
+        found = self._folder / "found.npy"
+        subprocess.run(
+            [sys.executable, "-c", READ, str(model), str(threads), str(found)],
+            cwd=ROOT,
+            env={**os.environ, SWITCH: off},
+            check=True,
+        )
+        rows: NDArray[np.float32] = np.load(found)
+        return rows
 
 
-def read_logits(model: Path, off: str, threads: int = 2) -> NDArray[np.float32]:
-    """Read prompts and steps in a process of its own, since the switch is looked at once."""
-    found = model.with_suffix(".npy")
-    subprocess.run(
-        [sys.executable, "-c", READ, str(model), str(threads), str(found)],
-        cwd=ROOT,
-        env={**os.environ, SWITCH: off},
-        check=True,
-    )
-    rows: NDArray[np.float32] = np.load(found)
-    return rows
+@pytest.fixture(scope="module")
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    return Workshop(tmp_path_factory.mktemp("models"))
 
 
 def test_kernels_are_there_where_the_cpu_has_their_instructions() -> None:
@@ -83,11 +96,11 @@ def test_kernels_are_there_where_the_cpu_has_their_instructions() -> None:
 @widths
 @pytest.mark.parametrize(("recipe", "threads"), [("fast", 1), ("fast", 2), ("compact", 2)])
 def test_products_of_four_bits_differ_by_the_rounding_of_activations_only(
-    tmp_path: Path, recipe: str, threads: int, less: str
+    workshop: Workshop, recipe: str, threads: int, less: str
 ) -> None:
-    model = make_model(tmp_path, ODD, recipe)
-    ours = read_logits(model, f"attention elementwise {less}", threads)
-    theirs = read_logits(model, " ".join(KERNELS), threads)
+    model = workshop.make_model(ODD, recipe)
+    ours = workshop.read_logits(model, f"attention elementwise {less}", threads)
+    theirs = workshop.read_logits(model, " ".join(KERNELS), threads)
     assert np.any(ours != theirs)
     # A scale for 128 activations here, for 32 there, in a small model whose weights are chance.
     # What each product must be is tested in test_products.py.
@@ -100,12 +113,14 @@ def test_products_of_four_bits_differ_by_the_rounding_of_activations_only(
 @pytest.mark.parametrize("shape", [ODD, SLIM], ids=["odd", "slim"])
 @pytest.mark.parametrize("kernel", ["attention", "elementwise"])
 def test_attention_and_elementwise_functions_differ_by_rounding_only(
-    tmp_path: Path, shape: GemmaShape, kernel: str, less: str
+    workshop: Workshop, shape: GemmaShape, kernel: str, less: str
 ) -> None:
     # With weights in float16 nothing is rounded coarsely on the way.
-    model = make_model(tmp_path, shape)
-    theirs = read_logits(model, " ".join(KERNELS))
-    ours = read_logits(model, " ".join([less, *(name for name in KERNELS if name != kernel)]))
+    model = workshop.make_model(shape)
+    theirs = workshop.read_logits(model, " ".join(KERNELS))
+    ours = workshop.read_logits(
+        model, " ".join([less, *(name for name in KERNELS if name != kernel)])
+    )
     assert np.any(ours != theirs)
     # llama.cpp adds up, and looks up, in float16.
     errors = np.sqrt(np.mean((ours - theirs) ** 2, axis=1))
@@ -114,6 +129,7 @@ def test_attention_and_elementwise_functions_differ_by_rounding_only(
 
 @needs_kernels
 @widths
-def test_bits_do_not_depend_on_the_number_of_threads(tmp_path: Path, less: str) -> None:
-    model = make_model(tmp_path, ODD, "fast")
-    assert read_logits(model, less, 1).tobytes() == read_logits(model, less, 2).tobytes()
+def test_bits_do_not_depend_on_the_number_of_threads(workshop: Workshop, less: str) -> None:
+    model = workshop.make_model(ODD, "fast")
+    one, two = (workshop.read_logits(model, less, threads) for threads in (1, 2))
+    assert one.tobytes() == two.tobytes()

@@ -13,6 +13,8 @@ import typer
 from typer.testing import CliRunner
 
 from newsmill.commands import ingest, record, replay
+from newsmill.replay.place import FOLDER
+from newsmill.services.launcher import Services
 from schemas.errors import ConfigError
 from tests.homes import make_home
 from tests.nasty_web import ADDRESS, asked, serve_nastily
@@ -40,6 +42,13 @@ def home(database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("NEWSMILL_LENSES", '["editorial"]')
     yield home
     shutil.rmtree(home)
+
+
+@pytest.fixture
+def replaying(home: Path) -> Iterator[None]:
+    """The servers of the replays, started once for all replays of a test."""
+    with Services.launch(home / FOLDER):
+        yield
 
 
 def run(*arguments: str | Path, exit_code: int = 0) -> str:
@@ -72,7 +81,7 @@ def make_lenses(folder: Path) -> Path:
     return folder
 
 
-def test_rows_of_the_same_recording_do_not_differ(home: Path, tmp_path: Path) -> None:
+def test_rows_of_the_same_recording_do_not_differ(replaying: None, tmp_path: Path) -> None:
     folder, rows = tmp_path / "recording", tmp_path / "rows.jsonl"
     dated = {"id": 1, "title": "Ferry late", "published": "2026-11-02", "text": "An hour late."}
     (tmp_path / "corpus.jsonl").write_text(json.dumps(dated) + "\n")
@@ -88,7 +97,9 @@ def test_rows_of_the_same_recording_do_not_differ(home: Path, tmp_path: Path) ->
     assert "played" not in result.output, "it is looked at before"
 
 
-def test_day_is_recorded_replayed_and_compared_with_other_rules(home: Path, tmp_path: Path) -> None:
+def test_day_is_recorded_replayed_and_compared_with_other_rules(
+    replaying: None, tmp_path: Path
+) -> None:
     folder, rows = tmp_path / "recording", tmp_path / "rows.jsonl"
     assert "nothing is recorded" in run("record", "--status")
     assert f"recording to {folder}" in run("record", folder, "--hours", "1")

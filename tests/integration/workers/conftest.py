@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from store.database import Database
 from tests.integration.workers.crew import Crew
 from workers.app import configure
 from workers.mill import Mill, use_mill
+from workers.queues import STAGES
 
 HASTE = QueueSettings(
     tick_every=timedelta(seconds=1),
@@ -77,8 +78,16 @@ def mill(settings: Settings) -> Iterator[Mill]:
 
 
 @pytest.fixture
-def crew(settings: Settings, services: Services, database: Database) -> Iterator[Crew]:
+def stages() -> Collection[str]:
+    """Those that have a worker. Where a test needs a few, the others' start is not waited for."""
+    return STAGES
+
+
+@pytest.fixture
+def crew(
+    settings: Settings, services: Services, database: Database, stages: Collection[str]
+) -> Iterator[Crew]:
     """Real worker processes; none is left after the test."""
-    crew = Crew(settings, services, database)
+    crew = Crew(settings, services, database, stages)
     yield crew
-    crew.stop()
+    crew.end()

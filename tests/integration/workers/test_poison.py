@@ -13,12 +13,17 @@ from store.database import Database
 from store.dead import DeadLetter
 from tests.integration.workers.corpus import add_source, assert_whole, count, write_corpus
 from tests.integration.workers.crew import Crew
+from workers.ingest import poll_source
+from workers.mill import Mill
+from workers.prefilter import screen
 from workers.queues import INFERENCE, PREFILTER, RECONSTRUCT
 
 ARTICLES = 40
 ATTEMPTS = 3
 STAGES = (PREFILTER, INFERENCE, RECONSTRUCT)
-MARKS = [(7, "arsenic"), (8, "belladonna"), (9, "cyanide")]
+MARKS = [(7, "arsenic"), (34, "belladonna"), (22, "cyanide")]
+"""In an order in which none waits for the end of another: the last two are screened apart from the
+first, and the third is read before the second."""
 POISONS = dict(zip(STAGES, [word for _, word in MARKS], strict=True))
 
 pytestmark = pytest.mark.timeout(240)
@@ -86,12 +91,14 @@ def test_article_at_which_code_fails_is_given_up_without_its_neighbours(
     assert count(database, "SELECT count(*) FROM analysis") == ARTICLES - len(STAGES)
 
 
+@pytest.mark.parametrize("stages", [(INFERENCE, RECONSTRUCT)], ids=["readers"])
 def test_build_that_kills_its_workers_is_left_alone_and_costs_no_article_an_attempt(
-    crew: Crew, database: Database, tmp_path: Path
+    crew: Crew, mill: Mill, database: Database, tmp_path: Path
 ) -> None:
     with database.begin() as session:
         builds.register(session, "starter", "00", {})
-    add_source(database, write_corpus(tmp_path / "corpus.jsonl", ARTICLES))
+    poll_source.run(add_source(database, write_corpus(tmp_path / "corpus.jsonl", ARTICLES)))
+    screen.run([])
     crew.be_faulty(deadly={"opening": "starter"})
     crew.start()
     crew.run_until(lambda: "is left alone" in crew.read_log(INFERENCE))

@@ -110,9 +110,12 @@ def test_real_worker_notes_every_behaviour_with_its_reason(
     crew.start()
     try:
         polled = f"SELECT count(*) = {len(added)} FROM source WHERE last_polled_at IS NOT NULL"
-        crew.run_until(lambda: count(database, polled), timeout_s=90)
+        waiting = "SELECT count(*) FROM work WHERE stage = 'ingest'"
+        crew.run_until(
+            lambda: count(database, polled) and not count(database, waiting), timeout_s=90
+        )
     finally:
-        crew.stop()
+        crew.end()
     for path, state, articles, words in BEHAVIOURS:
         found, error, notes = read(database, "state, last_error, notes", added[path])
         told = f"{error} {notes}"

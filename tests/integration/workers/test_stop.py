@@ -14,7 +14,10 @@ from schemas.settings import Settings
 from store.database import Database
 from tests.integration.workers.corpus import add_source, count, write_corpus
 from tests.integration.workers.crew import Crew
-from workers.queues import INFERENCE, PREFILTER
+from workers.ingest import poll_source
+from workers.mill import Mill
+from workers.prefilter import screen
+from workers.queues import INFERENCE, RECONSTRUCT
 from workers.shutdown import LEAVE_S
 
 ARTICLES = 60
@@ -34,9 +37,15 @@ def settings(settings: Settings) -> Settings:
 
 
 @pytest.fixture
-def working(crew: Crew, database: Database, tmp_path: Path) -> Crew:
+def stages() -> tuple[str, ...]:
+    return (INFERENCE, RECONSTRUCT)
+
+
+@pytest.fixture
+def working(crew: Crew, mill: Mill, database: Database, tmp_path: Path) -> Crew:
     """A mill in the middle of inference."""
-    add_source(database, write_corpus(tmp_path / "corpus.jsonl", ARTICLES))
+    poll_source.run(add_source(database, write_corpus(tmp_path / "corpus.jsonl", ARTICLES)))
+    screen.run([])
     crew.be_faulty(slow_s={INFERENCE: 0.2})
     crew.start()
     crew.run_until(lambda: count(database, "SELECT count(*) FROM completion") > 0)
@@ -85,12 +94,12 @@ def test_worker_whose_redis_says_nothing_any_more_leaves_all_the_same(
     crew: Crew, redis_url: str
 ) -> None:
     crew.start()
-    crew.run_until(lambda: "ready" in crew.read_log(PREFILTER))
+    crew.run_until(lambda: "ready" in crew.read_log(RECONSTRUCT))
     with redis.Redis.from_url(redis_url) as client:
         server = psutil.Process(client.info("server")["process_id"])
     server.suspend()
     try:
-        worker = crew.find(PREFILTER)
+        worker = crew.find(RECONSTRUCT)
         children = worker.children()
         worker.terminate()
         worker.wait(SOFT_S + LEAVE_S + LEAVING_S)

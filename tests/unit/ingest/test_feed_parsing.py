@@ -17,8 +17,9 @@ FEED = (DATA / "feeds" / "rss.xml").read_bytes()
 PADDING = b"<!--" + b"x" * SMALL_BYTES + b"-->"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def helper() -> Iterator[Helper]:
+    """One process for all: none of them leaves anything behind in it, or it is killed."""
     helper = Helper()
     yield helper
     helper.close()
@@ -30,7 +31,8 @@ def test_large_feed_gives_the_same_as_a_small_one(helper: Helper, name: str) -> 
     assert FeedParser(helper)(body, url=URL, now=NOW) == parse_feed(body, url=URL, now=NOW)
 
 
-def test_small_feed_needs_no_helper(helper: Helper) -> None:
+def test_small_feed_needs_no_helper() -> None:
+    helper = Helper()
     assert len(FeedParser(helper)(FEED, url=URL, now=NOW).drafts) == 3
     assert helper._process is None
 
