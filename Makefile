@@ -25,7 +25,7 @@ export CMAKE_ARGS := $(CMAKE_ARGS) -DCMAKE_PROJECT_INCLUDE='$(CURDIR)/llama-cpp.
 export CMAKE_BUILD_PARALLEL_LEVEL ?= $(shell nproc 2>/dev/null || echo 2)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test .test-quick .test-mill test-unit lint format bench bench-inference starter evaluate lock map hooks clean
+.PHONY: help install demo test test-unit lint format bench bench-inference starter evaluate lock map hooks clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,7 +35,7 @@ install: $(INSTALLED) ## Install what running needs (no torch), compiling llama.
 demo: $(INSTALLED) ## Run the whole mill on the shipped sample, print the result, stop everything
 	@$(BIN)/newsmill demo
 
-# The quick tests use one core, the others mostly wait: side by side they take a sixth less. What the
+# The quick tests use one core, the others mostly wait: side by side they take a fifth less. What the
 # quick ones print comes in one piece; with arguments it is one run, which may find none of a kind.
 test: $(INSTALLED_DEV) ## Run all tests: unit, integration (real servers), end to end
 ifeq ($(PYTEST_ARGS),)
@@ -44,6 +44,7 @@ else
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 endif
 
+.PHONY: .test-quick .test-mill
 .test-quick:
 	@told=$$($(BIN)/python -m pytest tests/unit 2>&1); ended=$$?; echo "$$told"; exit $$ended
 
