@@ -12,9 +12,11 @@ import redis
 from sqlalchemy import make_url
 
 from newsmill.services.launcher import Services
+from schemas.lens import Lens, load_lenses
 from store import migrations
 from tests.homes import make_home
 from tests.mailservers import dovecot
+from tests.paths import ROOT
 
 TEMPLATE = "template_newsmill"
 
@@ -63,6 +65,12 @@ def dovecot_server() -> Iterator[dovecot.Dovecot]:
     with dovecot.run_dovecot(base) as server:
         yield server
     shutil.rmtree(base)
+
+
+@pytest.fixture(scope="session")
+def lenses() -> dict[str, Lens]:
+    """The shipped lenses."""
+    return load_lenses(ROOT / "lenses")
 
 
 def name_database(url: str, database: str) -> str:

@@ -20,7 +20,7 @@ from schemas.fields import (
     ScoreOptions,
     ScoreSet,
 )
-from schemas.lens import Lens, load_lenses
+from schemas.lens import Lens
 from schemas.settings import InferenceSettings
 from tests.integration.readings import (
     HOSTILE,
@@ -31,18 +31,12 @@ from tests.integration.readings import (
     with_manifest,
     write_article,
 )
-from tests.paths import ROOT
 
 
 @pytest.fixture(scope="module")
 def analyst(starter_build: Build) -> Iterator[Analyst]:
     with Analyst(starter_build, InferenceSettings(sequences=SEQUENCES)) as analyst:
         yield analyst
-
-
-@pytest.fixture(scope="module")
-def lenses() -> dict[str, Lens]:
-    return load_lenses(ROOT / "lenses")
 
 
 def test_every_value_is_valid_whatever_the_article_says(

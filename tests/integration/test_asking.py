@@ -13,7 +13,7 @@ from schemas.fields import (
     FlagField,
     ParseContext,
 )
-from schemas.lens import Lens, load_lenses
+from schemas.lens import Lens
 from schemas.settings import InferenceSettings
 from tests.integration.readings import (
     analyse_one,
@@ -22,12 +22,6 @@ from tests.integration.readings import (
     with_manifest,
     write_article,
 )
-from tests.paths import ROOT
-
-
-@pytest.fixture(scope="module")
-def lenses() -> dict[str, Lens]:
-    return load_lenses(ROOT / "lenses")
 
 
 def test_field_that_the_build_does_not_know_is_left_out_and_says_so(

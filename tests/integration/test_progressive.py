@@ -7,8 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import cast
 
-import pytest
-
 from inference.analyst import Analyst, Request
 from inference.builds import Build
 from inference.gates import BuildGate
@@ -16,9 +14,8 @@ from schemas.analyses import rebuild
 from schemas.completions import STOPPED, Completion
 from schemas.contract import DELIMITER
 from schemas.fields import ParseContext
-from schemas.lens import Lens, load_lenses
+from schemas.lens import Lens
 from schemas.settings import InferenceSettings
-from tests.paths import ROOT
 
 SEQUENCES = 4
 LEAD = 128
@@ -29,11 +26,6 @@ WORDS = (
     "The ministry of finance in Paris said Volta Group and AT&T will build 12 new chips by 2030. "
     "Critics called it absurd! Mr. Lee's U.S. team, however, agreed; others did not. "
 ).split()
-
-
-@pytest.fixture(scope="module")
-def lenses() -> dict[str, Lens]:
-    return load_lenses(ROOT / "lenses")
 
 
 def gated(build: Build, lenses: Mapping[str, Lens], **thresholds: float) -> Build:

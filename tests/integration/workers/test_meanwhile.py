@@ -34,6 +34,9 @@ from workers.reconstruct import rebuild
 
 ARTICLES = 25
 
+LONG = " ".join(f"Delegate {number} took the floor and spoke." for number in range(20))
+"""Long enough for its twin to be known by it."""
+
 
 @pytest.fixture
 def corpus(database: Database, tmp_path: Path) -> int:
@@ -83,9 +86,8 @@ def test_article_that_is_edited_while_it_is_read_is_read_anew(
 def test_article_that_is_edited_while_its_twin_is_read_for_both_is_read_anew(
     mill: Mill, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    body = " ".join(f"Delegate {number} took the floor and spoke." for number in range(20))
     lines = [
-        json.dumps({"title": f"Parliament votes{outlet}", "text": body}) + "\n"
+        json.dumps({"title": f"Parliament votes{outlet}", "text": LONG}) + "\n"
         for outlet in (" | The Post", " | The Courier")
     ]
     (tmp_path / "twins.jsonl").write_text("".join(lines))
@@ -100,14 +102,13 @@ def test_article_that_is_edited_while_its_twin_is_read_for_both_is_read_anew(
 def test_article_that_is_edited_while_it_gets_its_twins_answer_is_read_anew(
     mill: Mill, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    body = " ".join(f"Delegate {number} took the floor and spoke." for number in range(20))
     path = tmp_path / "twins.jsonl"
-    path.write_text(json.dumps({"title": "Parliament votes | The Post", "text": body}) + "\n")
+    path.write_text(json.dumps({"title": "Parliament votes | The Post", "text": LONG}) + "\n")
     poll_source.run(add_source(database, path))
     screen.run([])
     analyse.run([])
     with path.open("a") as file:
-        file.write(json.dumps({"title": "Parliament votes | The Courier", "text": body}) + "\n")
+        file.write(json.dumps({"title": "Parliament votes | The Courier", "text": LONG}) + "\n")
     poll_source.run(add_source(database, path))
     screen.run([])
     copy = completions.copy_read
