@@ -129,6 +129,8 @@ class Hub(Closing):
             progress(there, size)
             try:
                 self._fetch_rest(url, part, there, size, progress)
+                if _size_of(part) < size:
+                    raise TransientError(f"{url}: the hub sent less than it had announced")
             except TransientError as error:
                 tries = tries + 1 if _size_of(part) <= there else 1
                 if tries >= MAX_TRIES:

@@ -13,7 +13,7 @@ import pytest
 
 from inference.builds import Build, load_build, verify_build
 from inference.catalogue import CatalogueEntry, load_catalogue
-from inference.hub import Hub
+from inference.hub import MAX_TRIES, Hub
 from schemas.errors import ConfigError, PermanentError, TransientError
 from tests.paths import ROOT
 
@@ -36,6 +36,8 @@ class FakeHub(ThreadingHTTPServer):
         self.honours_ranges = True
         self.breaks_after: list[int] = []
         """Bytes after which the next answers break off."""
+        self.holds_back = 0
+        """Bytes at the file's end that are never sent, nor announced with the file."""
         self.ranges: list[str | None] = []
         """What was asked for."""
         self.tokens: list[str | None] = []
@@ -78,7 +80,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.ranges.append(asked)
         start = int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
         start = start if self.server.honours_ranges else 0
-        rest = self.server.body[start:]
+        rest = self.server.body[start : len(self.server.body) - self.server.holds_back]
         self.send_response(206 if start else 200)
         if start:
             size = len(self.server.body)
@@ -158,6 +160,15 @@ def test_server_without_ranges_is_asked_for_everything_again(
     server.honours_ranges = False
     server.breaks_after = [500_000]
     assert pull(server, tmp_path).model_path.read_bytes() == MODEL
+
+
+def test_server_whose_file_is_shorter_than_announced_is_given_up(
+    server: FakeHub, tmp_path: Path
+) -> None:
+    server.honours_ranges, server.holds_back = False, 100
+    with pytest.raises(TransientError, match="sent less than it had announced; 99 % is kept"):
+        pull(server, tmp_path)
+    assert len(server.ranges) == MAX_TRIES
 
 
 def test_part_of_another_version_is_not_gone_on_with(server: FakeHub, tmp_path: Path) -> None:
