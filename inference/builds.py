@@ -163,12 +163,11 @@ def resolve_build(settings: Settings, name: str | None = None) -> Build:
 
 
 def list_builds(settings: Settings) -> list[Build]:
-    """List the usable builds; a pulled one hides a shipped one of the same name."""
-    found: dict[str, Build] = {}
+    """List the usable builds; a pulled one, be it damaged, hides a shipped one of its name."""
+    found: dict[str, Build | ConfigError] = {}
     for folder, build in _look_around(settings):
-        if isinstance(build, Build):
-            found.setdefault(folder.name, build)
-    return list(found.values())
+        found.setdefault(folder.name, build)
+    return [build for build in found.values() if isinstance(build, Build)]
 
 
 def list_faults(settings: Settings) -> dict[Path, str]:

@@ -82,6 +82,15 @@ def test_builds_that_cannot_be_used_are_named_apart(settings: Settings) -> None:
     assert "not a GGUF file" in list_faults(settings)[bad]
 
 
+def test_damaged_build_hides_the_shipped_one_of_its_name(settings: Settings) -> None:
+    make_build(settings.models_dir / "starter")
+    bad = make_build(settings.home / "models" / "starter", model=b"GGML" + b"\x00" * 8)
+    assert list_builds(settings) == []
+    assert list(list_faults(settings)) == [bad]
+    with pytest.raises(ConfigError, match="not a GGUF file"):
+        resolve_build(settings)
+
+
 def test_unknown_build_is_refused_with_those_there_are(settings: Settings) -> None:
     make_build(settings.models_dir / "starter")
     with pytest.raises(ConfigError, match="no build 'other': builds here are starter"):
