@@ -165,7 +165,11 @@ def run_rounds(entries: Sequence[Entry], files: Files, rounds: int) -> None:
 def describe(
     entry: Entry, seed: Entry, roofline: Roofline, shape: GemmaShape, files: Files
 ) -> dict[str, Any]:
-    """Give the figures of a row, each the median of its rounds."""
+    """Give the figures of a row, each the median of its rounds.
+
+    With a second lens nothing is said of what was read: each answer counts the article, which was
+    computed once for both.
+    """
     tell, articles = entry.middle, entry.run.articles
     path = files.find(entry.recipe, trimmed=entry.trimmed) / "model.gguf"
     prompt, steps = tell("prompt_tokens") / articles, tell("answer_tokens") / articles
@@ -181,15 +185,15 @@ def describe(
         "seconds": tell("seconds") / articles,
         "per_5_minutes": tell("per_5_minutes"),
         "ratio": compare(entry, seed),
-        "tokens_in": prompt,
+        "tokens_in": None if entry.run.second else prompt,
         "tokens_out": steps,
-        "prefill_tok_s": tell("prompt_tokens") / tell("prefill_s"),
+        "prefill_tok_s": None if entry.run.second else tell("prompt_tokens") / tell("prefill_s"),
         "decode_tok_s": tell("answer_tokens") / tell("decode_s"),
         "prefill_share": tell("prefill_s") / tell("seconds"),
         "decode_share": tell("decode_s") / tell("seconds"),
         "load_s": tell("load_s"),
         "peak_mb": tell("peak_mb"),
-        "roofline_share": least_s * articles / tell("seconds"),
+        "roofline_share": None if entry.run.second else least_s * articles / tell("seconds"),
     }
 
 
@@ -224,7 +228,7 @@ def print_rows(rows: Sequence[dict[str, Any]]) -> None:
     styles = defaultdict(lambda: "{:,.0f}", ratio="{:.2f}", load_s="{:.1f}", per_5_minutes="{:.1f}")
     styles |= dict.fromkeys(("prefill_share", "decode_share", "roofline_share"), "{:.0%}")
     for row in rows:
-        figures = (styles[name].format(row[name]) for name in SHOWN)
+        figures = ("" if row[name] is None else styles[name].format(row[name]) for name in SHOWN)
         table.add_row(f"{row['name']} ({row['rounds']})", *figures)
     Console(width=168).print(table)
 
