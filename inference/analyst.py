@@ -18,9 +18,11 @@ from inference.builds import Build, verify_build
 from inference.decoder import Answer, Decoder, Plan, assemble
 from inference.engine import Engine, EngineShape
 from inference.instruction import Instruction, put_before, style_after, write_instruction
+from inference.openings import Openings
 from inference.progressive import Checkpoint, choose_lead, make_checkpoint
 from inference.prompt import Prompt, PromptStyle, Segment, compose_prompt, render_question
 from inference.shape import (
+    answer_tokens,
     apply_settings,
     budget_of,
     default_choice,
@@ -32,6 +34,7 @@ from inference.tuning import Choice
 from schemas.closing import Closing
 from schemas.completions import Completion
 from schemas.effort import Effort
+from schemas.errors import PermanentError
 from schemas.gate import Gate
 from schemas.lens import Lens
 from schemas.settings import InferenceSettings
@@ -67,6 +70,14 @@ class _Task:
     checkpoint: Checkpoint | None
     instruction: Instruction | None
     """What was said beforehand; None: the question says all."""
+
+
+@dataclass(frozen=True)
+class _Refused:
+    """A decoding that could not begin."""
+
+    request: Request
+    error: PermanentError
 
 
 @dataclass(frozen=True)
@@ -108,6 +119,7 @@ class Analyst(Closing):
         self.sequences = choice.sequences
         """Articles read together."""
         self._engine = Engine(build.model_path, EngineShape.of(choice, self._slot_tokens))
+        self._openings = Openings(self._engine)
         try:
             self._decoder = Decoder(build, self._engine.vocabulary)
             self._instruction = self._instruct(lenses)
@@ -117,23 +129,35 @@ class Analyst(Closing):
         self._tasks: dict[tuple[str, int, str, Gate | None, Effort], _Task] = {}
 
     def analyse(
-        self, requests: Iterable[Request], after_step: Callable[[], None] | None = None
+        self,
+        requests: Iterable[Request],
+        after_step: Callable[[], None] | None = None,
+        refuse: Callable[[Request, PermanentError], None] | None = None,
     ) -> Generator[tuple[Request, Completion], None, None]:
         """Read articles as they are pulled; give each completion as soon as it is done.
 
-        `after_step` is called after each step of the model, for whoever holds leases. Closing the
-        generator gives up what is unfinished.
+        `after_step` is called after each step of the model, for whoever holds leases. `refuse` is
+        told of what this build cannot be asked; the others go on. Closing the generator gives up
+        what is unfinished.
+
+        Raises:
+            PermanentError: a question leaves no room for its article, and nobody is told of it.
         """
-        batch: Batch[_Read] = Batch(self._engine, after_step)
+        batch: Batch[_Read | _Refused] = Batch(self._engine, self._openings, after_step)
         with closing(batch.run(self._read(request) for request in requests)) as reads:
             for read, cost in reads:
-                yield read.request, self._complete(read, cost)
+                if isinstance(read, _Read):
+                    yield read.request, self._complete(read, cost)
+                elif refuse:
+                    refuse(read.request, read.error)
+                else:
+                    raise read.error
 
     def close(self) -> None:
         """Free the model."""
         self._engine.close()
 
-    def _read(self, request: Request) -> Decoding[_Read]:
+    def _read(self, request: Request) -> Decoding[_Read | _Refused]:
         """Read one article: a coroutine that the batch drives."""
         start = time.perf_counter()
         lens = request.lens
@@ -141,7 +165,22 @@ class Analyst(Closing):
         plan = task.plan
         if not plan.asked:
             return _Read(request, None, assemble(lens, {}, plan.left_out, 0, 0), 0.0)
+        try:
+            prompt = self._compose(request, task)
+        except PermanentError as error:
+            return _Refused(request, error)
+        read_s = time.perf_counter() - start
+        room = self._slot_tokens - prompt.tokens
+        answer = yield from self._decoder.decode(
+            prompt, lens, plan, room=room, checkpoint=task.checkpoint
+        )
+        return _Read(request, prompt, answer, read_s)
+
+    def _compose(self, request: Request, task: _Task) -> Prompt:
         told = task.instruction
+        # Of a model with a short memory the article gets its half all the same.
+        most = min(answer_tokens(self.build), self._slot_tokens // 2)
+        answer = min(task.plan.reserve, most)
         prompt = compose_prompt(
             request.title,
             request.text,
@@ -149,16 +188,10 @@ class Analyst(Closing):
             style=task.style,
             encoder=self._engine.vocabulary,
             budget_tokens=_cut_budget(self._budget, request.effort),
-            room=self._slot_tokens - plan.reserve - (len(told.tokens) if told else 0),
+            room=self._slot_tokens - answer - (len(told.tokens) if told else 0),
             lead_tokens=self._lead_tokens,
         )
-        prompt = put_before(told, prompt) if told else prompt
-        read_s = time.perf_counter() - start
-        room = self._slot_tokens - prompt.tokens
-        answer = yield from self._decoder.decode(
-            prompt, lens, plan, room=room, checkpoint=task.checkpoint
-        )
-        return _Read(request, prompt, answer, read_s)
+        return put_before(told, prompt) if told else prompt
 
     def _plan(self, lens: Lens, effort: Effort) -> _Task:
         # A gate is not in the contract, so it has to be in the key beside its version.
@@ -223,6 +256,5 @@ def _judge_effort(read: _Read) -> Effort:
     """
     if read.prompt is None or read.answer.is_stopped:
         return Effort.FULL
-    reading = read.prompt.reading
-    is_whole = len(reading.sentences) == reading.total_sentences
+    is_whole = read.prompt.reading.is_whole
     return Effort.FULL if is_whole and not read.answer.postponed else read.request.effort

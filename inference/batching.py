@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, Literal, Self, TypeVar
 
 import numpy as np
 
@@ -27,6 +27,10 @@ PREFILL_FROM = 8
 Only the step itself decides, never the company: so each is always computed in the same way.
 """
 
+Phase = Literal["prefill_s", "decode_s"]
+Spent = tuple[float, float]
+"""Seconds, by the wall clock and of the CPU."""
+
 _NO_LOGITS: Logits = np.empty(0, dtype=np.float32)
 
 
@@ -37,6 +41,13 @@ class Cost:
     prefill_s: float = 0.0
     decode_s: float = 0.0
     cpu_s: float = 0.0
+
+    def add(self, phase: Phase, spent: Spent) -> Self:
+        """Charge time to a phase."""
+        wall_s, cpu_s = spent
+        setattr(self, phase, getattr(self, phase) + wall_s)
+        self.cpu_s += cpu_s
+        return self
 
 
 @dataclass
@@ -55,11 +66,16 @@ class _Slot(Generic[T]):
 class Batch(Generic[T]):
     """The slots of one engine."""
 
-    def __init__(self, engine: Engine, after_step: Callable[[], None] | None = None) -> None:
-        """`after_step` is called after each use of the engine; an error in it ends the run."""
+    def __init__(
+        self, engine: Engine, openings: Openings, after_step: Callable[[], None] | None = None
+    ) -> None:
+        """`openings` are the engine's, from one batch to the next.
+
+        `after_step` is called after each use of the engine; an error in it ends the run.
+        """
         self._engine = engine
         self._after_step = after_step or _do_nothing
-        self._openings = Openings(engine)
+        self._openings = openings
         self._slots: list[_Slot[T]] = [_Slot(number) for number in range(engine.shape.slots)]
 
     def run(self, decodings: Iterable[Decoding[T]]) -> Generator[tuple[T, Cost], None, None]:
@@ -85,11 +101,11 @@ class Batch(Generic[T]):
             try:
                 step = next(decoding)
             except StopIteration as end:
-                yield end.value, start.charge(Cost(), "prefill_s")
+                yield end.value, Cost().add("prefill_s", start.read())
                 continue
             slot = self._place(step)
             slot.decoding, slot.step = decoding, step
-            slot.cost = start.charge(Cost(), "prefill_s")
+            slot.cost = Cost().add("prefill_s", start.read())
             self._openings.begin(slot.number)
             yield from self._take_step(slot)
 
@@ -105,8 +121,9 @@ class Batch(Generic[T]):
         tokens = {slot.number: slot.pending.popleft() for slot in active}
         due = [slot for slot in active if not slot.pending]
         rows = self._engine.step(tokens, frozenset(s.number for s in due if s.listens))
+        share = watch.read(1 / len(active))
         for slot in active:
-            watch.charge(slot.cost, "decode_s", share=1 / len(active))
+            slot.cost.add("decode_s", share)
         self._after_step()
         # All rows are read before the next use of the engine, which overwrites them.
         for slot in due:
@@ -122,9 +139,9 @@ class Batch(Generic[T]):
             slot.step = slot.decoding.send(row)
         except StopIteration as end:
             slot.decoding = slot.step = None
-            yield end.value, watch.charge(slot.cost, "decode_s")
+            yield end.value, slot.cost.add("decode_s", watch.read())
         else:
-            watch.charge(slot.cost, "decode_s")
+            slot.cost.add("decode_s", watch.read())
 
     def _take_step(self, slot: _Slot[T]) -> Iterator[tuple[T, Cost]]:
         """Begin the step that was asked for; long ones are computed now, one after the other."""
@@ -132,26 +149,14 @@ class Batch(Generic[T]):
             slot.step = None
             watch = _Stopwatch()
             row = None
-            if not self._share(slot, step):
+            if not self._openings.enter(slot.number, step):
                 if len(step.tokens) < PREFILL_FROM:
                     slot.pending, slot.listens = deque(step.tokens), step.listen
                     return
                 row = self._engine.prefill(slot.number, step.tokens, listen=step.listen)
-            watch.charge(slot.cost, "prefill_s")
+            slot.cost.add("prefill_s", watch.read())
             self._after_step()
             yield from self._send(slot, _NO_LOGITS if row is None else row)
-
-    def _share(self, slot: _Slot[T], step: Step) -> bool:
-        """Take a step of the opening that is there already; else make the slot ready for it."""
-        opens = self._openings.is_next(slot.number, step)
-        if opens and self._openings.take(slot.number, step.tokens):
-            return True
-        self._openings.settle(slot.number)
-        if step.drop:
-            self._engine.trim(slot.number, self._engine.lengths[slot.number] - step.drop)
-        if opens:
-            self._openings.add(slot.number, step.tokens)
-        return False
 
     def _abandon(self) -> None:
         for slot in self._slots:
@@ -166,14 +171,15 @@ def _do_nothing() -> None:
 
 
 class _Stopwatch:
-    """Charges wall-clock and CPU time since its start to a cost."""
+    """Tells wall-clock and CPU time since its start."""
 
     def __init__(self) -> None:
         self._wall = time.perf_counter()
         self._cpu = time.process_time()
 
-    def charge(self, cost: Cost, phase: str, share: float = 1.0) -> Cost:
-        spent = (time.perf_counter() - self._wall) * share
-        setattr(cost, phase, getattr(cost, phase) + spent)
-        cost.cpu_s += (time.process_time() - self._cpu) * share
-        return cost
+    def read(self, share: float = 1.0) -> Spent:
+        """Give a share of both, in seconds."""
+        return (
+            (time.perf_counter() - self._wall) * share,
+            (time.process_time() - self._cpu) * share,
+        )

@@ -91,8 +91,10 @@ class Decoder:
         postponed = choose_postponed(lens, readable, effort)
         left_out |= dict.fromkeys(postponed, POSTPONED)
         read = tuple(name for name in readable if name not in postponed)
-        reserve = sum(self._expect_tokens(lens.contract.field(name)) for name in read)
         asked = self._build.question_fields(lens.name, readable)
+        unread = len(asked) - len(read)  # Each is answered with `none` and closed.
+        reserve = unread * (len(self._spelling.value(EMPTY)) + len(self._spelling.delimiter))
+        reserve += sum(self._expect_tokens(lens.contract.field(name)) for name in read)
         return Plan(asked, read, postponed, left_out, reserve)
 
     def decode(

@@ -36,7 +36,10 @@ pass over all weights of its own."""
 
 
 class EngineError(NewsmillError):
-    """llama.cpp refused a batch. Every slot is empty after that; the engine can be used on."""
+    """A batch was refused: by llama.cpp, and every slot is empty after that, or for want of room.
+
+    The engine can be used on.
+    """
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ Chunk = tuple[int, ...]
 
 
 class Openings:
-    """The chunks that each slot begins with. They outlive the decoding that had them computed."""
+    """The chunks that each slot begins with. They outlive the run that had them computed."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -35,7 +35,20 @@ class Openings:
         """Find a slot that begins as a decoding does whose first step is this one."""
         return None if step.listen else next(self._holders(slots, (step.tokens,)), None)
 
-    def is_next(self, slot: int, step: Step) -> bool:
+    def enter(self, slot: int, step: Step) -> bool:
+        """Take a step of the opening that is there already; else make the slot ready for it."""
+        opens = self._is_next(slot, step)
+        if opens and self._take(slot, step.tokens):
+            return True
+        self._settle(slot)
+        if step.drop:
+            self._engine.trim(slot, self._engine.lengths[slot] - step.drop)
+        if opens:
+            self._chunks[slot] = (*self._chunks[slot], step.tokens)
+            self._taken[slot] += 1
+        return False
+
+    def _is_next(self, slot: int, step: Step) -> bool:
         """Tell whether a step goes on with the opening: after it, nothing else is in the slot."""
         if step.listen:
             return False
@@ -43,7 +56,7 @@ class Openings:
             return step.drop == 0
         return self._engine.lengths[slot] - step.drop == _length(self._chunks[slot])
 
-    def take(self, slot: int, tokens: Chunk) -> bool:
+    def _take(self, slot: int, tokens: Chunk) -> bool:
         """Take the opening's next chunk from this slot or another; False: nobody has it."""
         wanted = (*self._chunks[slot][: self._taken[slot]], tokens)
         if self._held(slot)[: len(wanted)] != wanted:
@@ -55,12 +68,7 @@ class Openings:
         self._taken[slot] += 1
         return True
 
-    def add(self, slot: int, tokens: Chunk) -> None:
-        """Note the opening's next chunk, which is about to be computed."""
-        self._chunks[slot] = (*self._chunks[slot], tokens)
-        self._taken[slot] += 1
-
-    def settle(self, slot: int) -> None:
+    def _settle(self, slot: int) -> None:
         """Forget what an older decoding left and this one does not go on with."""
         if self._has_leftovers(slot):
             self._chunks[slot] = self._chunks[slot][: self._taken[slot]]

@@ -43,6 +43,8 @@ class Reading:
     total_sentences: int
     tokens: int
     """Estimated tokens of title and sentences."""
+    is_whole: bool
+    """Whether nothing was left out but repetitions."""
 
     @property
     def text(self) -> str:
@@ -56,10 +58,12 @@ def read_article(title: str, text: str, *, budget_tokens: int) -> Reading:
     left = max(budget_tokens - estimate_tokens(title), 0)
     kept = _choose(sentences, title, left)
     texts = [sentences[index].text for index in kept]
+    # A text longer than is looked at at all is whole too: no budget would read more of it.
+    is_whole = len(kept) == len({_key(sentence) for sentence in sentences})
     if not kept and sentences:
         kept, texts = [0], [_fit_words(sentences[0].text, left)]
     spent = sum(map(estimate_tokens, (title, *texts)))
-    return Reading(title, tuple(texts), tuple(kept), len(sentences), spent)
+    return Reading(title, tuple(texts), tuple(kept), len(sentences), spent, is_whole)
 
 
 def estimate_tokens(text: str) -> int:
@@ -79,12 +83,17 @@ def _choose(sentences: list[Sentence], title: str, budget: int) -> list[int]:
     kept: list[int] = []
     seen: set[str] = set()
     for index in _rank(sentences, title):
-        key = sentences[index].text.casefold()
+        key = _key(sentences[index])
         if costs[index] <= budget and key not in seen:
             seen.add(key)
             kept.append(index)
             budget -= costs[index]
     return sorted(kept)
+
+
+def _key(sentence: Sentence) -> str:
+    """Give what is the same for sentences that repeat each other."""
+    return sentence.text.casefold()
 
 
 def _rank(sentences: list[Sentence], title: str) -> Iterable[int]:

@@ -13,11 +13,12 @@ from schemas.settings import InferenceSettings
 
 SLOT_STEP = 256
 SMALL_MODEL_BYTES = 64_000_000
-QUESTION_AND_ANSWER_TOKENS = 1024
+EXPLAINED_TOKENS = 480
+"""Of a question that explains its fields."""
 INSTRUCTION_TOKENS = 512
 """More, for a build that is told of its lenses beforehand: its questions are shorter then."""
-ANSWER_TOKENS = 544
-"""Of a brief question and an answer as long as most may be. An instruction leaves room for it."""
+LISTED_TOKENS = 352
+"""Of a brief question and of an answer's names, tags and closed fields, as long as most may be."""
 QUESTION_TOKENS = 100
 """Of a lens: about, for tuning."""
 CLOSED_STEPS = 20
@@ -74,17 +75,26 @@ def budget_of(build: Build, settings: InferenceSettings) -> int:
 
 def slot_tokens(build: Build, budget: int) -> int:
     """Say how long a sequence may be: the article's budget, some slack, question and answer."""
-    wanted = budget + budget // 4 + QUESTION_AND_ANSWER_TOKENS
+    wanted = budget + budget // 4 + EXPLAINED_TOKENS + answer_tokens(build)
     if build.style.prompt == "full":
         wanted += INSTRUCTION_TOKENS
     return min(build.manifest.n_ctx_train, -(-wanted // SLOT_STEP) * SLOT_STEP)
+
+
+def answer_tokens(build: Build) -> int:
+    """Say for how long an answer an article leaves room; what is longer may lose its last fields.
+
+    A brief question fits in beside it. Without a bound, a lens of many long lists would leave no
+    room for the article itself.
+    """
+    return LISTED_TOKENS + WRITTEN_TEXTS * build.manifest.text_tokens
 
 
 def instruction_room(build: Build, budget: int) -> int:
     """Say how many tokens of a sequence an instruction may take."""
     if build.style.prompt != "full":
         return 0
-    return slot_tokens(build, budget) - budget - budget // 4 - ANSWER_TOKENS
+    return slot_tokens(build, budget) - budget - budget // 4 - answer_tokens(build)
 
 
 def typical_load(build: Build, budget: int) -> Load:

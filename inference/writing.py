@@ -153,8 +153,10 @@ def _best_stop(row: Logits, vocabulary: Vocabulary, follow: int) -> int:
 
 
 def _probability(row: Logits, token: int) -> float:
-    top = float(row.max())
-    return float(np.exp(float(row[token]) - top) / np.exp(row - top).sum())
+    """Give a token's share, without a second array: a row may have 262,144 values."""
+    powers = row - row.max()
+    chosen = float(np.exp(powers[token]))
+    return chosen / float(np.exp(powers, out=powers).sum())
 
 
 def _end_well(text: str, max_chars: int) -> str:

@@ -23,7 +23,9 @@ def analyse(article_ids: list[int]) -> None:
         analyst = mill.live.take()
         stretch = Stretch(mill, within)
         with stretch.attempt():
-            answers = analyst.analyse(stretch.requests(), stretch.keep_leases)
+            answers = analyst.analyse(
+                stretch.requests(), stretch.keep_leases, stretch.refuse_request
+            )
             for done in gather(answers):
                 stretch.save(done)
                 mill.live.pass_trial()

@@ -165,8 +165,13 @@ class Stretch:
         return [claim for claim in batch if claim not in left_out]
 
     def refuse(self, key: Key, error: Exception) -> None:
-        """End the attempt at one article alone."""
-        attempts.fail(self._mill, [self._in_flight.pop(key)], error)
+        """End the attempt at one article, and at those that say the same, each by itself."""
+        for each in (key, *self._sharing.take_followers([key])):
+            attempts.fail(self._mill, [self._in_flight.pop(each)], error)
+
+    def refuse_request(self, request: Request, error: PermanentError) -> None:
+        """End the attempt at an article that the build cannot be asked for."""
+        self.refuse(cast(Key, request.key), error)
 
     def keep_leases(self) -> None:
         """Keep what is in flight ours while nothing is saved: a slow machine decodes for minutes.

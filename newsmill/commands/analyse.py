@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from newsmill.answers_file import Key
     from schemas.articles import ArticleDraft
     from schemas.completions import Completion
+    from schemas.errors import PermanentError
     from schemas.lens import Lens
 
 MAX_TOLD = 3
@@ -54,7 +55,8 @@ def command(
     ):
         requests = _list_requests(source, lenses, limit, answers.done, counts)
         total = _count_lines(source, limit) * len(lenses)
-        shown = _show_progress(analyst.analyse(requests), total, counts, len(lenses))
+        given = analyst.analyse(requests, refuse=counts.note_unread)
+        shown = _show_progress(given, total, counts, len(lenses))
         try:
             for request, completion in shown:
                 answers.add(_describe(request, completion))
@@ -76,10 +78,18 @@ class _Counts:
     doubled: list[str] = field(default_factory=list)
     """Ids of lines that were left out because an earlier line has the same id."""
 
+    unread: list[str] = field(default_factory=list)
+    """What the build could not be asked: id, lens and why."""
+
+    def note_unread(self, request: Request, error: PermanentError) -> None:
+        """Note that an article goes without an answer."""
+        draft = cast(_Entry, request.key).draft
+        self.unread.append(f"{draft.external_id}, {request.lens.name}: {error}")
+
     def settled(self, lenses: int) -> int:
         """Say how many answers are there or will never be, of as many to each line as lenses."""
         left_out = len(self.refused) + len(self.doubled)
-        return self.answered + self.known + left_out * lenses
+        return self.answered + self.known + len(self.unread) + left_out * lenses
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,12 +223,13 @@ def _describe(request: Request, completion: Completion) -> dict[str, Any]:
 def _tell(counts: _Counts, output: Path) -> None:
     known = f", {counts.known} there already" if counts.known else ""
     typer.echo(f"{output}: {counts.answered} answers added{known}", err=True)
-    for reason in counts.refused[:MAX_TOLD]:
-        typer.echo(f"refused: {reason}", err=True)
-    if len(counts.refused) > MAX_TOLD:
-        typer.echo(f"refused: and {len(counts.refused) - MAX_TOLD} lines more", err=True)
+    for reasons, what in ((counts.refused, "lines"), (counts.unread, "answers")):
+        for reason in reasons[:MAX_TOLD]:
+            typer.echo(f"refused: {reason}", err=True)
+        if len(reasons) > MAX_TOLD:
+            typer.echo(f"refused: and {len(reasons) - MAX_TOLD} {what} more", err=True)
     if counts.doubled:
         lines = f"{len(counts.doubled)} lines with the id of an earlier line"
         typer.echo(f"refused: {lines}, such as {counts.doubled[0]!r}", err=True)
-    if counts.refused or counts.doubled:
+    if counts.refused or counts.doubled or counts.unread:
         raise typer.Exit(NEEDS_ATTENTION)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import psutil
 import pytest
@@ -15,7 +15,10 @@ from inference.decoder import choose_postponed
 from schemas.analyses import rebuild
 from schemas.contract import DELIMITER, Contract
 from schemas.effort import EFFORTS, POSTPONED, Effort
+from schemas.errors import PermanentError
 from schemas.fields import (
+    AnyField,
+    NamesField,
     ParseContext,
     ScoreOptions,
     ScoreSet,
@@ -227,6 +230,46 @@ def test_answer_without_room_keeps_the_fields_that_were_read(
         completion = analyse_one(analyst, *write_article(4), lens)
     assert len(completion.stream.split(DELIMITER)) == len(lens.contract.asked)
     assert completion.readings["sentiment"].text
+
+
+def with_fields(lens: Lens, fields: Sequence[AnyField]) -> Lens:
+    return lens.model_copy(update={"contract": Contract(fields=tuple(fields))})
+
+
+def test_many_long_lists_leave_room_for_the_article(
+    starter_build: Build, lenses: dict[str, Lens]
+) -> None:
+    lists = [NamesField(name=f"people_{n}", max_items=50) for n in range(8)]
+    lens = with_fields(lenses["editorial"], [*lenses["editorial"].contract.fields[:1], *lists])
+    build = with_manifest(starter_build, contracts=None)
+    with Analyst(build, InferenceSettings(sequences=1, budget_tokens=500)) as analyst:
+        text = " ".join(f"Speaker {n} asked for report {n * 3} in full." for n in range(90))
+        completion = analyse_one(analyst, "Reports", text, lens)
+    check(completion, lens, "Reports", text)
+    assert completion.prompt_tokens > 400
+
+
+def test_what_cannot_be_asked_is_told_and_its_neighbours_are_read(
+    starter_build: Build, lenses: dict[str, Lens]
+) -> None:
+    editorial = lenses["editorial"]
+    many = [NamesField(name=f"a_rather_long_name_{n}") for n in range(40)]
+    asked = [
+        *requests(range(3), [editorial]),
+        Request("x", *write_article(9), with_fields(editorial, many)),
+    ]
+    told: list[tuple[object, str]] = []
+    build = with_manifest(starter_build, contracts=None, n_ctx_train=512)
+    with Analyst(build, InferenceSettings(sequences=SEQUENCES)) as analyst:
+        answers = analyst.analyse(
+            asked[::-1], refuse=lambda request, error: told.append((request.key, str(error)))
+        )
+        assert len(list(answers)) == 3
+        [(key, error)] = told
+        assert key == "x"
+        assert "leaves no room for an article" in error
+        with pytest.raises(PermanentError, match="leaves no room"):
+            list(analyst.analyse(asked))
 
 
 def test_memory_stays_flat_over_many_articles(analyst: Analyst, lenses: dict[str, Lens]) -> None:

@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from inference import analyst
 from inference.engine import Engine
+from inference.prompt import compose_prompt
 from ingest.identity import text_key
-from schemas.errors import TransientError
-from store import completions, work
+from schemas.errors import PermanentError, TransientError
+from store import completions, dead, work
 from store.database import Database
 from tests.integration.workers.corpus import (
     add_source,
@@ -97,6 +99,31 @@ def test_article_that_is_edited_while_its_twin_is_read_for_both_is_read_anew(
     edit_while_read(database, monkeypatch, lambda read_id: sum(twins) - read_id)
     analyse.run([])
     assert_read_as_edited(database)
+
+
+def test_article_that_cannot_be_asked_about_is_given_up_with_its_twin_alone(
+    mill: Mill, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_corpus(tmp_path / "corpus.jsonl", ARTICLES)
+    with path.open("a") as file:
+        for outlet in (" | The Post", " | The Courier"):
+            file.write(json.dumps({"title": f"Parliament votes{outlet}", "text": LONG}) + "\n")
+    poll_source.run(add_source(database, path))
+    screen.run([])
+
+    def refuse_votes(title: str, *args: Any, **options: Any) -> Any:
+        if "Parliament" in title:
+            raise PermanentError("no room")
+        return compose_prompt(title, *args, **options)
+
+    monkeypatch.setattr(analyst, "compose_prompt", refuse_votes)
+    analyse.run([])
+    with database.begin() as session:
+        letters = dead.list_dead(session)
+    assert [(each.attempts, each.error.split(" (")[0]) for each in letters] == [
+        (1, "PermanentError: no room")
+    ] * 2
+    assert count(database, "SELECT count(*) FROM completion") == ARTICLES
 
 
 def test_article_that_is_edited_while_it_gets_its_twins_answer_is_read_anew(

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import permutations
 from typing import cast
 
@@ -9,6 +9,7 @@ import pytest
 
 from inference.batching import PREFILL_FROM, Batch
 from inference.engine import Engine, EngineShape
+from inference.openings import Openings
 from inference.tape import Decoding, Logits, Step
 
 
@@ -65,9 +66,16 @@ def long_prompt(token: int) -> list[int]:
     return [token] * PREFILL_FROM
 
 
+def make_batch(
+    engine: FakeEngine, after_step: Callable[[], None] | None = None
+) -> Batch[list[int]]:
+    real = cast(Engine, engine)
+    return Batch(real, Openings(real), after_step)
+
+
 def make(slots: int) -> tuple[FakeEngine, Batch[list[int]]]:
     engine = FakeEngine(slots)
-    return engine, Batch(cast(Engine, engine))
+    return engine, make_batch(engine)
 
 
 def expected(token: int, steps: int) -> list[int]:
@@ -84,7 +92,7 @@ def test_every_decoding_gets_its_own_logits() -> None:
 
 def test_who_asked_for_it_is_called_after_each_use_of_the_engine() -> None:
     engine, calls = FakeEngine(2), []
-    batch: Batch[list[int]] = Batch(cast(Engine, engine), lambda: calls.append(len(engine.calls)))
+    batch = make_batch(engine, lambda: calls.append(len(engine.calls)))
     list(batch.run(count_up(long_prompt(n), steps) for n, steps in ((1, 1), (2, 3))))
     assert calls == list(range(1, len(engine.calls) + 1))
 
@@ -105,6 +113,19 @@ def test_same_beginning_is_copied_from_a_neighbour_or_kept_in_place() -> None:
     assert engine.calls[:2] == ["prefill 0", "copy 0 to 1"]
     assert sum(call.startswith("prefill") for call in engine.calls) == 1
     assert sorted(results) == [expected(7, steps) for steps in (1, 2, 3)]
+
+
+def test_beginning_outlives_the_batch_that_read_it() -> None:
+    engine = FakeEngine(2)
+    openings = Openings(cast(Engine, engine))
+    seen = []
+    for steps in (2, 1):
+        batch: Batch[list[int]] = Batch(cast(Engine, engine), openings)
+        running = batch.run([count_up(long_prompt(7), steps), count_up(long_prompt(8), 9)])
+        seen.append(next(running)[0])
+        running.close()  # The other decoding is given up in the middle of its answer.
+    assert seen == [expected(7, 2), expected(7, 1)]
+    assert prefills(engine) == 2
 
 
 def test_beginning_that_differs_is_read_anew() -> None:

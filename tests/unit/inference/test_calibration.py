@@ -145,7 +145,7 @@ def read_fields(manifest: Manifest, seed: int) -> tuple[dict[str, FieldReading],
     run = Run()
     tape = Tape(think([]), 400)
     texts = ("Apple Inc said Google", "Google said Apple")
-    article = Reading("Apple Inc", texts, (0, 1), 2, 20)
+    article = Reading("Apple Inc", texts, (0, 1), 2, 20, is_whole=True)
     reader = FieldReader(
         tape,
         Prompt((), (), article, article.sentences, ""),

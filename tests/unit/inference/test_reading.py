@@ -30,6 +30,23 @@ def test_sentence_that_comes_twice_is_read_once() -> None:
     assert reading.sentences == ("People talked about this and that for a while.",)
 
 
+@pytest.mark.parametrize(
+    ("text", "budget", "is_whole"),
+    [
+        ("It rained. The river rose.", 100, True),
+        ("It rained. The river rose. It rained.", 100, True),
+        ("It rained. The river rose.", 6, False),
+        ("rain " * 200, 50, False),
+        ("雨" * 200, 50, False),
+        ("", 50, True),
+    ],
+)
+def test_reading_tells_whether_anything_was_left_out(
+    text: str, budget: int, is_whole: bool
+) -> None:
+    assert read_article("Rain", text, budget_tokens=budget).is_whole is is_whole
+
+
 def test_boilerplate_gives_way_to_text() -> None:
     text = f"{LEAD} Subscribe to our newsletter for 3 euros today. The bridge stays closed. Enough."
     budget = estimate_tokens(LEAD) + 15
