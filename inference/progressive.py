@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from inference.builds import Build
+from inference.calibration import mean_option
 from inference.gates import BuildGate
 from inference.options import Trie, score_options
 from inference.prompt import (
@@ -135,11 +136,7 @@ def ask_gate(
 def _reject(checkpoint: Checkpoint, shares: Mapping[str, float]) -> FieldReading:
     # The likeliest answer of all may keep the article while most of the probability rejects it.
     best = max(checkpoint.answers, key=lambda answer: shares[answer])
-    expected = (
-        sum(share * float(option) for option, share in shares.items())
-        if isinstance(checkpoint.field, ScaleField)
-        else None
-    )
+    expected = mean_option(shares) if isinstance(checkpoint.field, ScaleField) else None
     return FieldReading(
         text=best, confidence=shares[best], probabilities=dict(shares), expected=expected
     )
