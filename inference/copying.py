@@ -14,6 +14,7 @@ from typing import NamedTuple
 from inference.spelling import Spelling
 from inference.tape import Decoding, Tape, softmax
 from schemas.fields import EMPTY
+from schemas.fields.base import skip_marks
 
 MAX_WORDS = 8
 """Of one name."""
@@ -199,8 +200,9 @@ def _find_words(place: int, text: str) -> list[_Word]:
         core = _CORE.search(chunk[0])
         if core is None or "|" in core[0] or ";" in core[0]:
             continue
-        start, end = chunk.start() + core.start(), chunk.start() + core.end()
-        tail = chunk[0][core.end() :]
+        core_end = skip_marks(chunk[0], core.end())
+        start, end = chunk.start() + core.start(), chunk.start() + core_end
+        tail = chunk[0][core_end:]
         follower = chunks[number + 1] if number + 1 < len(chunks) else None
         joins = tail in ("", ".") and follower is not None and _opens_plain(follower[0])
         stem = end - len(found[0]) if (found := _POSSESSIVE.search(core[0])) else end

@@ -54,6 +54,24 @@ def test_wanted_names_are_copied(text: str, answer: str, names: list[str]) -> No
     assert copy([text], answer) == names
 
 
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("प्रधानमंत्री नरेन्द्र मोदी।", "नरेन्द्र मोदी"),
+        ("গতকাল শেখ হাসিনা বলেন", "শেখ হাসিনা"),
+        ("முதல்வர் மு.க. ஸ்டாலின்.", "ஸ்டாலின்"),
+        ("โดย บริษัท กรุงไทย จำกัด (มหาชน)", "บริษัท กรุงไทย จำกัด"),
+        ("พบ น้ำ ที่ นี่", "น้ำ ที่ นี่"),
+        ("قال «مُحَمَّدٌ عَلِيٌّ» أمس", "مُحَمَّدٌ عَلِيٌّ"),
+        ("Mit Jose\u0301 Ande\u0301, sagt er.", "Jose\u0301 Ande\u0301"),
+        ("मोदी's plan", "मोदी"),
+    ],
+    ids=["hindi", "bengali", "tamil", "thai", "thai tones", "arabic", "apart", "possessive"],
+)
+def test_name_keeps_the_marks_of_its_last_letter(text: str, name: str) -> None:
+    assert copy([text], name) == [name]
+
+
 def test_what_is_not_in_the_text_cannot_be_said() -> None:
     assert copy(["Apple met Google."], "Gondor") == ["Apple met Google"]
 
