@@ -140,7 +140,7 @@ class FieldReader:
     def _copyable(self, max_chars: int) -> Spans:
         if max_chars not in self._spans:
             texts = (self._prompt.reading.title, *self._prompt.sentences)
-            self._spans[max_chars] = Spans(texts, self._spelling, max_chars)
+            self._spans[max_chars] = Spans(texts, self._spelling, self._vocabulary, max_chars)
         return self._spans[max_chars]
 
 
