@@ -1,40 +1,28 @@
 """Names are copied, never written: only tokens that continue a span of the article can be chosen.
 
-The spans are runs of whole words within one sentence, without the punctuation around them. A set
-of threads, one per place in the text that fits so far, plays the part of a suffix automaton: it
-starts wide and shrinks with each token. What is a name and what is not is the model's business.
+The spans are runs of whole words within one sentence, without the punctuation around them. In a
+script without blanks they are runs of letters: a name need not be spelled in the tokens of the text
+around it. A set of threads, one per place in the text that fits so far, plays the part of a suffix
+automaton: it starts wide and shrinks with each token. What is a name and what is not is the model's
+business.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 from inference.spelling import Spelling
 from inference.tape import Decoding, Tape, softmax
+from inference.words import find_words
 from schemas.fields import EMPTY
 
 MAX_WORDS = 8
 """Of one name."""
-
-_CHUNK = re.compile(r"\S+")
-_CORE = re.compile(r"[^\W_](?:.*[^\W_])?", re.DOTALL)
-_POSSESSIVE = re.compile(r"['’]s$")
-
-
-class _Word(NamedTuple):
-    """A word of a text, by character places."""
-
-    text: int
-    start: int
-    stem: int
-    """Its end without a possessive."""
-    end: int
-    reach: int
-    """Its end with a full stop, as in `U.S. Treasury`; only before another word."""
-    joins: bool
-    """Whether a name may go on with the next word."""
+MAX_LETTERS = 30
+"""Characters of a name in a script without blanks: names of Thai authorities are the longest."""
+_TOKEN_LETTERS = 6
+"""Letters of such a script that are looked up as one token."""
 
 
 class _Thread(NamedTuple):
@@ -43,9 +31,9 @@ class _Thread(NamedTuple):
     first: int
     """The word that the span begins with."""
     last: int
-    """The word that is being copied."""
+    """The word that is being copied, or the last of the letters that are."""
     tokens: tuple[int, ...]
-    """Of that word."""
+    """Of that word, or of those letters."""
     done: int
     """How many of them were copied."""
     end: int | None
@@ -57,16 +45,24 @@ Moves = dict[int, list[_Thread]]
 """Token → the threads that are left when it is chosen."""
 
 
+class Pieces(Protocol):
+    """The part of a vocabulary that says what it has tokens for."""
+
+    @property
+    def unspaced(self) -> Mapping[str, int]: ...
+
+
 class Spans:
     """The words of some texts, and the ways to copy runs of them."""
 
-    def __init__(self, texts: Sequence[str], spelling: Spelling, max_chars: int) -> None:
+    def __init__(
+        self, texts: Sequence[str], spelling: Spelling, vocabulary: Pieces, max_chars: int
+    ) -> None:
         self._texts = texts
         self._spell = spelling.encode
+        self._vocabulary = vocabulary
         self._max_chars = max_chars
-        self._words = [
-            word for place, text in enumerate(texts) for word in _find_words(place, text)
-        ]
+        self._words = [word for place, text in enumerate(texts) for word in find_words(place, text)]
         self._beginnings: dict[bool, Moves] = {}
 
     def begin(self, *, blank: bool) -> Moves:
@@ -101,7 +97,10 @@ class Spans:
         return None
 
     def _go_on(self, thread: _Thread) -> list[_Thread]:
-        return self._enter(thread.first, thread.last + 1, blank=True) if thread.goes_on else []
+        if not thread.goes_on:
+            return []
+        is_glued = self._words[thread.last].is_glued
+        return self._enter(thread.first, thread.last + 1, blank=not is_glued)
 
     def _enter(self, first: int, place: int, *, blank: bool) -> list[_Thread]:
         """Begin a word: as the last one of a span, or to be followed by another."""
@@ -117,15 +116,36 @@ class Spans:
         if goes_on and word.reach != word.end:
             ways.append((word.reach, None, True))
         text, lead = self._texts[word.text], " " if blank else ""
-        return [
+        spelled = [
             _Thread(first, place, self._spell(lead + text[word.start : cut]), 0, end, going)
             for cut, end, going in ways
         ]
+        return [*spelled, *self._merge(first, place, lead)] if word.is_letter else spelled
+
+    def _merge(self, first: int, place: int, lead: str) -> Iterator[_Thread]:
+        """Begin several letters that the vocabulary has one token for."""
+        pieces = self._vocabulary.unspaced
+        head = self._words[place]
+        for last in range(place + 1, place + _TOKEN_LETTERS):
+            before = self._words[last - 1]
+            if not (before.joins and before.is_glued and before.reach == before.end):
+                return
+            word = self._words[last]
+            if not (word.is_letter and self._fits(first, last)):
+                return
+            text = self._texts[word.text][head.start : word.end]
+            goes_on = word.joins and word.reach == word.end and self._fits(first, last + 1)
+            if lead and (token := pieces.get(lead + text)) is not None:
+                yield _Thread(first, last, (token,), 0, word.end, goes_on)
+            if (token := pieces.get(text)) is not None:
+                tokens = (*self._spell(lead), token) if lead else (token,)
+                yield _Thread(first, last, tokens, 0, word.end, goes_on)
 
     def _fits(self, first: int, place: int) -> bool:
         """Tell whether a span of these words stays within its limits."""
-        chars = self._words[place].end - self._words[first].start
-        return place - first < MAX_WORDS and chars <= self._max_chars
+        head, word = self._words[first], self._words[place]
+        limit = min(self._max_chars, MAX_LETTERS) if word.is_letter else self._max_chars
+        return word.group - head.group < MAX_WORDS and word.end - head.start <= limit
 
 
 def copy_names(
@@ -189,25 +209,3 @@ def _decide(tape: Tape, candidates: list[int], certainties: list[float]) -> Deco
     best = int(parts.argmax())
     certainties.append(float(parts[best]))
     return candidates[best]
-
-
-def _find_words(place: int, text: str) -> list[_Word]:
-    """Find the words of one text that a name may hold."""
-    chunks = list(_CHUNK.finditer(text))
-    words = []
-    for number, chunk in enumerate(chunks):
-        core = _CORE.search(chunk[0])
-        if core is None or "|" in core[0] or ";" in core[0]:
-            continue
-        start, end = chunk.start() + core.start(), chunk.start() + core.end()
-        tail = chunk[0][core.end() :]
-        follower = chunks[number + 1] if number + 1 < len(chunks) else None
-        joins = tail in ("", ".") and follower is not None and _opens_plain(follower[0])
-        stem = end - len(found[0]) if (found := _POSSESSIVE.search(core[0])) else end
-        words.append(_Word(place, start, stem, end, end + len(tail) if joins else end, joins))
-    return words
-
-
-def _opens_plain(chunk: str) -> bool:
-    """Tell whether a chunk begins with a letter or digit and may go on a name."""
-    return chunk[0].isalnum() and "|" not in chunk and ";" not in chunk[:-1]

@@ -100,9 +100,14 @@ class FieldReader:
         )
 
     def _write(self, field: AnyField, plan: WriteText, follow: int) -> Decoding[FieldReading]:
+        is_list = not isinstance(field, TextField)
         min_chars = field.min_chars if isinstance(field, TextField) else 0
         if self._manifest.text_mode == "pointers":
-            sentences, certainties = yield from self._point(plan, follow, min_chars)
+            sentences, certainties = yield from self._point(
+                follow,
+                max_items=min(MAX_POINTERS, plan.max_items) if is_list else MAX_POINTERS,
+                may_be_empty=min_chars == 0,
+            )
             text = join_sentences(sentences, plan.max_chars)
             items = [clip(sentence, plan.max_item_chars) for sentence in sentences]
         else:
@@ -111,23 +116,23 @@ class FieldReader:
                 self._vocabulary,
                 min_chars=min_chars,
                 max_chars=plan.max_chars,
-                max_items=plan.max_items,
+                max_items=plan.max_items if is_list else None,
                 max_tokens=self._manifest.text_tokens,
                 follow=follow,
             )
             items = [clip(item.strip(), plan.max_item_chars) for item in text.split(";")]
-        value = text if plan.max_items == 1 else _bound(items, plan.max_items)
+        value = _bound(items, plan.max_items) if is_list else text
         return FieldReading(text=field.render(value), confidence=geometric_mean(certainties))
 
     def _point(
-        self, plan: WriteText, follow: int, min_chars: int
+        self, follow: int, *, max_items: int, may_be_empty: bool
     ) -> Decoding[tuple[list[str], list[float]]]:
         chosen, certainties = yield from point_at(
             self._tape,
             self._spelling,
             len(self._prompt.sentences),
-            max_items=MAX_POINTERS if plan.max_items == 1 else min(MAX_POINTERS, plan.max_items),
-            may_be_empty=min_chars == 0,
+            max_items=max_items,
+            may_be_empty=may_be_empty,
             follow=follow,
         )
         return [self._prompt.sentences[number] for number in chosen], certainties
@@ -135,7 +140,7 @@ class FieldReader:
     def _copyable(self, max_chars: int) -> Spans:
         if max_chars not in self._spans:
             texts = (self._prompt.reading.title, *self._prompt.sentences)
-            self._spans[max_chars] = Spans(texts, self._spelling, max_chars)
+            self._spans[max_chars] = Spans(texts, self._spelling, self._vocabulary, max_chars)
         return self._spans[max_chars]
 
 

@@ -17,8 +17,11 @@ MAX_SENTENCE_CHARS = 480
 _PARAGRAPH = re.compile(r"\n\s*\n|\n(?=\s*(?:[-*•–]|\d{1,2}[.)])\s)")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u200b\u2060\ufeff]")
 _BARS = re.compile(r"\|{2,}")
-_END = re.compile(r"([.!?…]+)[\"'”’»)\]]*(?=\s)|[。！？｡]+[”』」）]*")
+_END = re.compile(r"(?<![.!?…])([.!?…]++)[\"'”’»)\]]*+(?=\s)|[。！？｡]+[”』」）]*")
+"""A row of marks is tried once, from its beginning: from each of them, a long row takes minutes."""
 _CLAUSE = re.compile(r"[;:,，、；]\s*|\s[–—-]\s")
+_TAIL_CHARS = 64
+"""What is looked at before a mark; no abbreviation is as long."""
 _LAST_WORD = re.compile(r"[^\s(\[\"'“‘]*$")
 _ABBREVIATIONS = set(
     """
@@ -59,7 +62,9 @@ def clean_line(text: str) -> str:
 def _split_line(line: str) -> Iterator[str]:
     start = 0
     for match in _END.finditer(line):
-        before, after = line[start : match.start()], line[match.end() :].lstrip()
+        # A whole rest of the line for each mark would be a copy of the text for each sentence.
+        before = line[max(start, match.start() - _TAIL_CHARS) : match.start()]
+        after = line[match.end() : match.end() + 2].lstrip()
         if match[1] and _goes_on(before, match[1], after):
             continue
         yield line[start : match.end()].strip()

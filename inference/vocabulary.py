@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.llama_log import quiet_llama, take_complaint
+from inference.words import is_run_of_letters
 from schemas.errors import ConfigError
 
 _CONTROL = llama_cpp.LLAMA_TOKEN_ATTR_CONTROL | llama_cpp.LLAMA_TOKEN_ATTR_UNKNOWN
@@ -79,6 +80,13 @@ class Vocabulary:
         buffer = ctypes.create_string_buffer(size)
         lengths = (spell(self._vocab, token, buffer, size, 0, False) for token in range(self.size))
         return [buffer.raw[: max(length, 0)] for length in lengths]
+
+    @cached_property
+    def unspaced(self) -> dict[str, int]:
+        """The tokens that spell several letters of a script without blanks, by what they spell."""
+        ends = ((token, piece) for token, piece in enumerate(self.pieces) if piece[-1:] >= b"\x80")
+        spelled = ((token, piece.decode("utf-8", errors="replace")) for token, piece in ends)
+        return {text: token for token, text in spelled if is_run_of_letters(text)}
 
     @cached_property
     def unwritable(self) -> NDArray[np.bool_]:

@@ -50,13 +50,13 @@ def write_text(
     *,
     min_chars: int,
     max_chars: int,
-    max_items: int,
+    max_items: int | None,
     max_tokens: int,
     follow: int,
 ) -> Decoding[tuple[str, list[float]]]:
     """Write text until the model stops or a limit is met; give it with the tokens' probabilities.
 
-    With `max_items` above 1 the text is a list, its items parted by semicolons.
+    With `max_items` the text is a list, its items parted by semicolons, and ends at its last one's.
     """
     repetition = _Repetition()
     tokens: list[int] = []
@@ -75,7 +75,8 @@ def write_text(
         text = vocabulary.decode(tokens).strip()
         is_late = len(tokens) >= SOFT_END * max_tokens
         is_whole = is_late and text.endswith(_SENTENCE_ENDS) and len(text) >= min_chars
-        if is_whole or text.count(";") >= max_items > 1:
+        is_full = max_items is not None and text.count(";") >= max_items
+        if is_whole or is_full:
             return shorten(text, max_chars), certainties
     ended = _end_well(text, max_chars)
     return ended if len(ended) >= min_chars else shorten(text, max_chars), certainties

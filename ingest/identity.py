@@ -38,7 +38,7 @@ _TRACKING = """
 TRACKING_NAMES = frozenset(_TRACKING.split())
 LEAST_VOUCHING_WORDS = 40
 """Shorter texts are often the outlet's own ("Read more on our site") under many titles."""
-_OUTLET = re.compile(r" (?:\||-) (?:[^\W\d]\S* ?){1,4}$")
+_OUTLET = re.compile(r" (?:\||-)(?: [^\W\d]\S*+){1,4} ?$")
 _TYPOGRAPHY = {
     **dict.fromkeys(map(ord, "\u2018\u2019\u201a\u201b\u2032"), "'"),
     **dict.fromkeys(map(ord, "\u201c\u201d\u201e\u201f\u2033\u00ab\u00bb"), '"'),

@@ -23,7 +23,7 @@ _SHORT_BODY = re.compile(rb'\bBODY\[\] (?:NIL|("(?:\\.|[^"\\])*"))')
 _NUMBER = re.compile(rb"\d+")
 _CODE = re.compile(r"\[([A-Z-]+)")
 _ENCODED = re.compile("[^\x20-\x7e]+")
-_DECODED = re.compile(rb"&([^-]*)-")
+_DECODED = re.compile(rb"&([^&-]*+)-")
 
 
 @dataclass(frozen=True)

@@ -11,18 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.tape import Decoding, Logits, Step
+from inference.words import is_run_of_letters
 
 T = TypeVar("T")
 
 CONTROL = ("<pad>", "<eos>", "<bos>", "<start_of_turn>", "<end_of_turn>")
 MARKERS = tuple(f"<s{number}>" for number in range(1, 49))
-_WORDS = (" ||| ", ";", " Apple", " Inc", " Google", "Apple", "Google", " said", "none")
+WORDS = (" ||| ", ";", " Apple", " Inc", " Google", "Apple", "Google", " said", "none")
 
 
 class ToyVocabulary:
     """Control tokens, some words, and every byte: whatever is not a word is spelled in bytes."""
 
-    def __init__(self, words: Sequence[str] = _WORDS) -> None:
+    def __init__(self, words: Sequence[str] = WORDS) -> None:
         names = [*CONTROL, *MARKERS]
         self._controls = {name: place for place, name in enumerate(names)}
         self._bytes_from = len(names)
@@ -42,6 +43,10 @@ class ToyVocabulary:
             not piece or any(byte < 32 or byte == 124 for byte in piece) for piece in self.pieces
         ]
         return np.array(bad, dtype=np.bool_)
+
+    @property
+    def unspaced(self) -> dict[str, int]:
+        return {word: token for word, token in self._words.items() if is_run_of_letters(word)}
 
     def encode(self, text: str) -> list[int]:
         parts = re.split(r"(<\w+>)", text)

@@ -12,7 +12,8 @@ SECRET_WORDS = frozenset(
     "sig signature jwt credential credentials code".split()
 )
 """A parameter is taken for a secret when one of the words of its name is one of these."""
-_PARAMETER = re.compile(r"([?&;])([^=&;#]*)=([^&;#]+)")
+_PARAMETER = re.compile(r"([?&;])([^=&;#]*+)(=[^&;#]+)?")
+"""A name without a value is matched too, or a row of question marks would be tried from each."""
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
 
 
@@ -32,6 +33,8 @@ def is_masked(url: str) -> bool:
 
 
 def _mask_value(found: re.Match[str]) -> str:
+    if not found[3]:
+        return found[0]
     words = {word.lower() for word in _WORDS.findall(found[2])}
     is_secret = words & SECRET_WORDS or found[2].lower() in SECRET_WORDS
     return f"{found[1]}{found[2]}={MASK}" if is_secret else found[0]

@@ -9,6 +9,7 @@ value is (`validate_value`), how two values agree (`agreement`), and how a perso
 from __future__ import annotations
 
 import re
+import unicodedata
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -184,7 +185,28 @@ def overlap_f1(gold: list[str], predicted: list[str]) -> float:
 
 def word_f1(gold: str, predicted: str) -> float:
     """F1 of the words of two texts (ROUGE-1 without stemming)."""
-    return overlap_f1(re.findall(r"\w+", gold), re.findall(r"\w+", predicted))
+    return overlap_f1(find_words(gold), find_words(predicted))
+
+
+def find_words(text: str) -> list[str]:
+    """Find the words of a text, with their combining marks."""
+    return "".join(c if c.isalnum() or c == "_" or is_mark(c) else " " for c in text).split()
+
+
+def is_mark(character: str) -> bool:
+    r"""Tell whether a character belongs to the letter before it: a vowel sign, an accent.
+
+    Python's `\w` and `isalnum` leave them out, and most words of Hindi, Bengali, Tamil or Thai
+    have one.
+    """
+    return unicodedata.category(character).startswith("M")
+
+
+def skip_marks(text: str, place: int) -> int:
+    """Give the place behind the combining marks that stand at a place."""
+    while place < len(text) and is_mark(text[place]):
+        place += 1
+    return place
 
 
 def validate_items(value: Any, *, max_items: int, max_chars: int) -> str | None:

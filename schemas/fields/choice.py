@@ -15,6 +15,8 @@ from schemas.fields.base import (
     Parsed,
     ScoreOptions,
     Widget,
+    is_mark,
+    skip_marks,
 )
 
 _CLOSE_ENOUGH = 0.8
@@ -31,7 +33,7 @@ def find_option(text: str, options: tuple[str, ...]) -> Parsed:
         return Parsed(folded[said], None if said == text.strip().casefold() else "trimmed")
     if not said:
         return Parsed(None, "empty")
-    mentioned = [o for f, o in folded.items() if re.search(rf"(?<!\w){re.escape(f)}(?!\w)", said)]
+    mentioned = [option for name, option in folded.items() if _mentions(said, name)]
     if len(mentioned) == 1:
         return Parsed(mentioned[0], "found inside a longer answer")
     started = [o for f, o in folded.items() if len(said) >= 3 and f.startswith(said)]
@@ -41,6 +43,16 @@ def find_option(text: str, options: tuple[str, ...]) -> Parsed:
     if close:
         return Parsed(folded[close[0]], "misspelt")
     return Parsed(None, f"{text.strip()[:40]!r} is none of the {len(options)} options")
+
+
+def _mentions(said: str, name: str) -> bool:
+    """Tell whether a name stands in an answer as a word; before a vowel sign, a word goes on."""
+    found = re.finditer(rf"(?<!\w){re.escape(name)}(?!\w)", said)
+    return any(
+        skip_marks(said, match.end()) == match.end()
+        and not (match.start() and is_mark(said[match.start() - 1]))
+        for match in found
+    )
 
 
 class ChoiceField(BaseField):

@@ -53,6 +53,22 @@ def test_endless_word_is_cut_anywhere() -> None:
     assert "".join(piece.text for piece in pieces) == "x" * 2000
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "." * 200_000 + "x",
+        '."' * 100_000 + "x",
+        "x" * 200_000 + ". Y",
+        "…" * 200_000,
+        "a. " * 70_000,
+    ],
+    ids=["marks", "quotes", "letters", "ellipses", "initials"],
+)
+def test_endless_row_is_split_as_fast_as_a_text(text: str) -> None:
+    joined = "".join(sentence.text for sentence in split_sentences(text))
+    assert joined.replace(" ", "") == text.replace(" ", "")
+
+
 def test_line_holds_no_delimiter_and_no_control_character() -> None:
     assert clean_line("a |||| b\x00\u200b\n\t c") == "a | b c"
 

@@ -21,7 +21,7 @@ def write(
     seed: int = 0,
     min_chars: int = 0,
     max_chars: int = 200,
-    max_items: int = 1,
+    max_items: int | None = None,
     max_tokens: int = 60,
 ) -> str:
     tokens = TOY.encode_untrusted(f"{answer} ||| ")
@@ -66,6 +66,11 @@ def test_text_stops_at_a_sentence_near_its_limit() -> None:
 
 def test_list_stops_at_its_last_item() -> None:
     assert write("a; b; c; d", max_items=2) == "a; b;"
+    assert write("a; b; c; d", max_items=1) == "a;"
+
+
+def test_semicolon_does_not_end_a_text() -> None:
+    assert write("It rained; we stayed.") == "It rained; we stayed."
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -90,7 +95,7 @@ def test_model_that_goes_in_circles_is_led_out() -> None:
         VOCABULARY,
         min_chars=0,
         max_chars=500,
-        max_items=1,
+        max_items=None,
         max_tokens=40,
         follow=FOLLOW,
     )

@@ -157,3 +157,12 @@ def test_articles_without_text_agree_by_their_titles() -> None:
 @given(st.text(max_size=40), st.text(max_size=200))
 def test_any_text_has_a_key_of_32_digits(title: str, text: str) -> None:
     assert len(text_key(title, text)) == 32
+
+
+@pytest.mark.parametrize(
+    "title",
+    ["Ferries - " + "p" * 200_000 + " a b c d", "a - " * 50_000 + "1", " | a" * 50_000 + " 1"],
+    ids=["one word", "dashes", "bars"],
+)
+def test_endless_title_is_keyed_as_fast_as_any(title: str) -> None:
+    assert text_key(title, LONG) != text_key("Ferries", LONG)

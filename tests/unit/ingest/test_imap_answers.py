@@ -93,6 +93,11 @@ LINES = st.lists(
 )
 
 
+def test_endless_name_of_a_folder_is_read_as_fast_as_any() -> None:
+    assert decode_folder(b"&" * 200_000) == "&" * 200_000
+    assert decode_folder(b"a&b&-") == "a&b&"
+
+
 @given(LINES, st.binary(max_size=30))
 def test_any_bytes_are_read_or_passed_over(lines: list[Any], name: bytes) -> None:
     assert isinstance(decode_folder(name), str)

@@ -16,6 +16,7 @@ ADAPTER: TypeAdapter[AnyField] = TypeAdapter(AnyField)
 ARTICLE = "Acme Corp and Zürich Re agreed.\nJane O'Neil of  Acme\nCorp signed; ТАСС reported."
 
 CHOICE = {"name": "category", "kind": "choice", "options": ["Politics", "World", "Open source"]}
+HINDI = {"name": "category", "kind": "choice", "options": ["राज", "राज्य", "देश"]}
 SCALE = {"name": "sentiment", "kind": "scale", "low": 1, "high": 10}
 FLAG = {"name": "biased", "kind": "flag"}
 NAMES = {"name": "companies", "kind": "names", "max_items": 3}
@@ -35,6 +36,8 @@ CASES: list[tuple[dict[str, Any], str, Any, str | None, str]] = [
     (CHOICE, "Poltics", "Politics", "misspelt", "a slip of a small model"),
     (CHOICE, "Gardening", None, "none of the 3", "not in the vocabulary"),
     (CHOICE, "", None, "empty", "nothing said"),
+    (HINDI, "उत्तर: राज्य", "राज्य", "found inside", "a vowel sign goes on with the word"),
+    (HINDI, "उत्तर: विदेश", None, "none of the 3", "the end of a longer word"),
     (SCALE, "7", 7, None, "as it stands"),
     (SCALE, "7/10", 7, "longer answer", "a common way to rate"),
     (SCALE, "sentiment: 7.4", 7, "longer answer", "rounded to the scale"),
@@ -96,6 +99,12 @@ def test_any_text_gives_a_valid_value_or_a_reason(shape: dict[str, Any], text: s
         assert parsed.note
     else:
         assert field.validate_value(parsed.value) is None
+
+
+def test_words_that_differ_in_a_vowel_sign_do_not_agree() -> None:
+    text = ADAPTER.validate_python(TEXT)
+    assert text.agreement("मोदी", "मोदा") == 0
+    assert text.agreement("नरेन्द्र मोदी!", "(मोदी)") == pytest.approx(2 / 3)
 
 
 HEALTH = {**TAGS, "options": ["Health, safety", "Health, food", "AI"]}
