@@ -35,7 +35,7 @@ def read(field: AnyField, answer: list[int], text_mode: Literal["generate", "poi
     think = wanting(VOCABULARY, [*answer, FOLLOW])
     reader = FieldReader(
         Tape(think([]), 400),
-        Prompt((), (), Reading("", SENTENCES, (0, 1, 2), 3, 20), SENTENCES, ""),
+        Prompt((), (), Reading("", SENTENCES, (0, 1, 2), 3, 20, is_whole=True), SENTENCES, ""),
         spelling=SPELLING,
         vocabulary=VOCABULARY,  # type: ignore[arg-type]
         manifest=manifest,
