@@ -35,7 +35,7 @@ def command() -> None:
     console = Console()
     settings = load_settings()
     outfit = check_outfit(settings)
-    with hold_up_lock(settings.home), open_workplace(settings) as place:
+    with hold_up_lock(settings.home), open_workplace(settings, upgrade=True) as place:
         record_outfit(place, outfit)
         resume(place, is_private=settings.database_url is None)
         flower = arrange_access(settings.flower, place.settings.home)
