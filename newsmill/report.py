@@ -27,6 +27,9 @@ TOO_LONG = timedelta(minutes=15)
 MAX_ALERTS = 5
 """Of sources that are named one by one."""
 
+REPORT_REST = 30
+"""Counting millions of rows takes seconds: it rests for so many times as long as it took."""
+
 NO_SAVINGS = Savings(0, 0.0)
 
 DURATIONS = ("oldest_waiting", "window")
@@ -114,6 +117,11 @@ def read_report(place: Workplace, *, is_up: bool, with_workers: bool = True) -> 
         logins=tuple(list_login_concerns(place.settings.home, datetime.now(UTC))),
         source_alerts=tuple(list_alerts(listed, place.settings.ingest, datetime.now(UTC))),
     )
+
+
+def rest_after(counting_s: float, at_least_s: float) -> float:
+    """Say for how many seconds not to count again, after a look that took so many."""
+    return max(at_least_s, REPORT_REST * counting_s)
 
 
 def ping_workers(

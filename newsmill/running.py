@@ -10,7 +10,7 @@ from inference.builds import Build, resolve_build, verify_build
 from ingest.address_guard import AddressGuard
 from newsmill.supervisor import ProcessState, Supervisor
 from newsmill.workplace import Workplace
-from schemas.errors import TransientError
+from schemas.errors import NewsmillError
 from schemas.lens import Lens
 from schemas.settings import Settings
 from store import builds
@@ -68,6 +68,8 @@ def look_after(supervisor: Supervisor, place: Workplace) -> list[ProcessState]:
     """Start again what has died; a server that will not come up is tried again the next time."""
     try:
         place.services.ensure()
-    except (TransientError, OSError) as error:
+    except (NewsmillError, OSError) as error:
+        # A ConfigError too: on a machine out of memory no program can say its version, and what
+        # has started once needs no other settings.
         log.warning("server_is_down", error=str(error))
     return supervisor.poll()

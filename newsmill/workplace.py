@@ -29,7 +29,7 @@ UP_LOCK = "up.lock"
 
 @dataclass(frozen=True)
 class Workplace:
-    """Running servers and an up-to-date database."""
+    """Running servers and a database of this version's shape."""
 
     settings: Settings
     """With the servers' addresses, whoever started them."""
@@ -38,11 +38,16 @@ class Workplace:
 
 
 @contextmanager
-def open_workplace(settings: Settings) -> Iterator[Workplace]:
-    """Open the servers and bring the database to this version's shape; close all at the end."""
+def open_workplace(settings: Settings, *, upgrade: bool = False) -> Iterator[Workplace]:
+    """Open the servers and the database; close all at the end.
+
+    An empty database is given its tables. One of an earlier version is brought to this version's
+    shape with `upgrade`, and refused without it (ConfigError).
+    """
     settings = settings.model_copy(update={"home": make_home(settings.home).path})
     with Services.start(settings) as services:
-        migrations.upgrade(services.database_url)
+        fit = migrations.upgrade if upgrade else migrations.make_or_check
+        fit(services.database_url)
         database = Database(services.database_url, name="newsmill-command")
         try:
             yield Workplace(with_addresses(settings, services), services, database)

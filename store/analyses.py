@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -24,6 +24,8 @@ class Rebuilt:
     completion_id: int | None
     """None where the values came from a label."""
     analysis: Analysis
+    read_at: datetime | None = None
+    """The completion's time; with it, the analysis gives way to that of a later completion."""
 
 
 _SAVE = """
@@ -37,9 +39,14 @@ FROM unnest(
     CAST(:completion_ids AS bigint[]), CAST(:statuses AS text[]), CAST(:reasons AS text[]),
     CAST(:values AS text[]), CAST(:confidences AS text[]), CAST(:notes AS text[]),
     CAST(:scores AS float[]), CAST(:tiers AS text[]), CAST(:efforts AS text[]),
-    CAST(:postponed AS text[])
+    CAST(:postponed AS text[]), CAST(:read_ats AS timestamptz[])
 ) AS given (article_id, lens, lens_version, completion_id, status, reason, values, confidences,
-            notes, score, tier, effort, postponed)
+            notes, score, tier, effort, postponed, read_at)
+WHERE NOT EXISTS (
+    SELECT FROM completion AS later
+    WHERE (later.article_id, later.lens) = (given.article_id, given.lens)
+        AND (later.created_at, later.id) > (given.read_at, given.completion_id)
+)
 ON CONFLICT (article_id, lens, lens_version) DO UPDATE
 SET completion_id = excluded.completion_id, status = excluded.status, reason = excluded.reason,
     values = excluded.values, confidences = excluded.confidences, notes = excluded.notes,
@@ -49,9 +56,14 @@ SET completion_id = excluded.completion_id, status = excluded.status, reason = e
 
 
 def save(session: Session, rebuilt: Iterable[Rebuilt]) -> None:
-    """Store analyses in one statement; each replaces what was there for its lens version."""
+    """Store analyses in one statement; each replaces what was there for its lens version.
+
+    One whose article has been read again through the same lens since its completion is passed
+    over: rebuilding all of history takes long, and must not bring back what was read before.
+    """
     by_key = {
-        (each.article_id, each.analysis.lens, each.analysis.lens_version): each for each in rebuilt
+        (each.article_id, each.analysis.lens, each.analysis.lens_version): each
+        for each in sorted(rebuilt, key=_age)
     }
     if not by_key:
         return
@@ -73,7 +85,12 @@ def save(session: Session, rebuilt: Iterable[Rebuilt]) -> None:
         tiers=[row.tier for row in rows],
         efforts=[row.effort for row in rows],
         postponed=[to_json(row.postponed) for row in rows],
+        read_ats=[by_key[key].read_at for key in keys],
     )
+
+
+def _age(rebuilt: Rebuilt) -> tuple[datetime, int]:
+    return rebuilt.read_at or datetime.min.replace(tzinfo=UTC), rebuilt.completion_id or 0
 
 
 @dataclass(frozen=True)

@@ -26,9 +26,13 @@ _INSERT_LOCK = 7_231_001
 LONGEST_SILENCE_MS = 60_000
 """Between two statements of one turn; what is worked out there takes a second at the most."""
 
+LONGEST_WAIT_MS = 20_000
+"""For a row that somebody holds who has not this turn: they hold it for a second at the most."""
+
 _LOCK = """
 SELECT pg_advisory_xact_lock(:lock),
-    set_config('idle_in_transaction_session_timeout', :silence_ms, true)
+    set_config('idle_in_transaction_session_timeout', :silence_ms, true),
+    set_config('lock_timeout', :wait_ms, true)
 """
 
 
@@ -97,9 +101,16 @@ def lock_inserts(session: Session) -> None:
     """Wait for one's turn to write articles, until the end of the transaction.
 
     A turn of which nothing more is heard is ended: its machine may have vanished, which the server
-    itself would notice after hours.
+    itself would notice after hours. If it is another who has vanished, and held a row that is
+    wanted in this turn, then the turn fails after a while (TransientError) and the next one begins.
     """
-    execute(session, _LOCK, lock=_INSERT_LOCK, silence_ms=str(LONGEST_SILENCE_MS))
+    execute(
+        session,
+        _LOCK,
+        lock=_INSERT_LOCK,
+        silence_ms=str(LONGEST_SILENCE_MS),
+        wait_ms=str(LONGEST_WAIT_MS),
+    )
 
 
 def _to_row(draft: ArticleDraft, place: int) -> tuple[Any, ...]:

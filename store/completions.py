@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -26,6 +27,8 @@ class StoredCompletion:
     completion_id: int
     article_id: int
     completion: Completion
+    read_at: datetime
+    """When it was stored; reading the article again renews it."""
 
 
 _SAVE = """
@@ -246,7 +249,10 @@ def load(session: Session, completion_ids: Collection[int]) -> list[StoredComple
         .where(tables.Completion.id.in_(completion_ids))
         .order_by(tables.Completion.id)
     )
-    return [StoredCompletion(row.id, row.article_id, _read_completion(row)) for row in rows]
+    return [
+        StoredCompletion(row.id, row.article_id, _read_completion(row), row.created_at)
+        for row in rows
+    ]
 
 
 def _read_completion(row: tables.Completion) -> Completion:

@@ -45,6 +45,23 @@ def upgrade(database_url: str) -> None:
             command.upgrade(_config(session.connection()), "head")
 
 
+def make_or_check(database_url: str) -> None:
+    """Make the tables in a database that has none; leave any other one as it is.
+
+    Raises ConfigError when it is not of this version's shape: workers of the version that made it
+    may be at work, whose tables and views must not change under them.
+    """
+    present = current(database_url)
+    if present is None:
+        upgrade(database_url)
+    elif present != head():
+        _check_known(present)
+        raise ConfigError(
+            f"the database is at migration {present}, this version expects {head()}: stop the "
+            "mill that uses it, then run newsmill prepare, or newsmill up"
+        )
+
+
 def downgrade(database_url: str, revision: str) -> None:
     """Go back to a revision; `base` removes every table and all that is in it."""
     with _connect(database_url) as session:

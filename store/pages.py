@@ -32,15 +32,19 @@ WHERE stage = 'prefilter' AND subject_id = ANY(:article_ids) AND EXISTS (
 RETURNING subject_id
 """
 
-# A dead row is never sent again by itself: its `sent_at` says that its article has gone on.
+# A dead row is never sent again by itself: its `sent_at` says that its article has gone on. Each
+# has failed, and rows that have are few and have an index; pages that wait may be many.
 _HAS_DEAD = """
-SELECT EXISTS (SELECT FROM work WHERE stage = 'page' AND state = 'dead' AND sent_at IS NULL)
+SELECT EXISTS (
+    SELECT FROM work
+    WHERE stage = 'page' AND state = 'dead' AND sent_at IS NULL AND failed_at IS NOT NULL
+)
 """
 
 _PASS_ON_DEAD = """
 WITH dead AS (
     UPDATE work SET sent_at = now()
-    WHERE stage = 'page' AND state = 'dead' AND sent_at IS NULL
+    WHERE stage = 'page' AND state = 'dead' AND sent_at IS NULL AND failed_at IS NOT NULL
     RETURNING subject_id, error
 )
 UPDATE article

@@ -118,8 +118,8 @@ def enqueue_due(session: Session, *, limit: int = MOST_DUE) -> list[int]:
 
     Both in one transaction: two ticks at once, or none for an hour, poll each source once. A
     poll that was given up gets its next chance here, or a feed that was away for a minute would
-    be silent for good; one that killed its workers (it has no traceback) stays dead until a
-    person has looked. Returns the ids for which a message is to be sent after the commit, those
+    be silent for good; one that killed each of its workers (it has no traceback) stays dead until
+    a person has looked. Returns the ids for which a message is to be sent after the commit, those
     that have been due longest first.
     """
     source_ids = list(execute(session, _CLAIM_DUE, limit=limit).scalars())

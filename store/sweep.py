@@ -39,9 +39,10 @@ WITH expired AS (
 UPDATE work
 SET state = CASE WHEN attempts >= :max_attempts THEN 'dead' ELSE 'waiting' END,
     alone = true, claim_id = NULL, lease_until = NULL, due_at = now(), sent_at = NULL,
-    failed_at = now(), traceback = NULL,
-    error = 'its worker died or its lease ran out '
-        || CASE attempts WHEN 1 THEN 'once' ELSE attempts || ' times' END
+    failed_at = now(),
+    -- What attempts before it came to is not known here; a traceback that one has left stays.
+    error = 'attempt ' || attempts || ': its worker died or its lease ran out'
+        || CASE WHEN traceback IS NULL THEN '' ELSE '; the traceback is of an earlier one' END
 FROM expired
 WHERE (work.stage, work.subject_id, work.lens)
     = (expired.stage, expired.subject_id, expired.lens)

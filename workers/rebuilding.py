@@ -51,4 +51,4 @@ def _rebuild_one(
         )
     context = ParseContext.of_article(article.title, article.text, article.links)
     analysis = rebuild(stored.completion, lens, context)
-    return Rebuilt(stored.article_id, stored.completion_id, analysis)
+    return Rebuilt(stored.article_id, stored.completion_id, analysis, stored.read_at)

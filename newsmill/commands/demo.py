@@ -54,7 +54,7 @@ def command(
     console.print(f"Newsmill demo: data and logs in {settings.home}", soft_wrap=True)
     with (
         hold_up_lock(settings.home),
-        open_workplace(settings) as place,
+        open_workplace(settings, upgrade=True) as place,
         serve_folder(SAMPLE, choose_address(settings.home)) as base_url,
     ):
         specs = list_sources(base_url)

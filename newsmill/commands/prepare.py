@@ -18,7 +18,7 @@ def command() -> None:
 
     settings = load_settings()
     outfit = check_outfit(settings)
-    with open_workplace(settings) as place:
+    with open_workplace(settings, upgrade=True) as place:
         record_outfit(place, outfit)
     views = f"{len(outfit.lenses)} views of analyses"
     typer.echo(f"database at migration {migrations.head()}, {views}, build {outfit.build.name}")

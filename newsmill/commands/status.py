@@ -55,12 +55,20 @@ def _read(place: Workplace) -> Report:
 def _watch(place: Workplace) -> None:
     import time
     from contextlib import suppress
+    from dataclasses import replace
 
     from rich.live import Live
 
+    from newsmill.report import ping_workers, read_report, rest_after
     from newsmill.report_view import view_report
+    from newsmill.workplace import is_up
 
     with suppress(KeyboardInterrupt), Live(refresh_per_second=4) as live:
         while True:
-            live.update(view_report(_read(place)))
-            time.sleep(WATCH_EVERY_S)
+            began = time.monotonic()
+            report = read_report(place, is_up=is_up(place.settings.home), with_workers=False)
+            rest_s = rest_after(time.monotonic() - began, WATCH_EVERY_S)
+            # Waiting for the workers' answers costs the database nothing.
+            workers, redis_error = ping_workers(place.settings)
+            live.update(view_report(replace(report, workers=workers, redis_error=redis_error)))
+            time.sleep(rest_s)

@@ -19,9 +19,6 @@ POLL_S = 1.0
 REPORT_EVERY_S = 3.0
 """Counting rows costs the database something; the processes are looked at more often."""
 
-REPORT_REST = 30
-"""Counting millions of rows takes seconds: it rests for so many times as long as it took."""
-
 
 def command() -> None:
     """Run servers, workers, beat and Flower until Ctrl-C or SIGTERM; work is never lost by it."""
@@ -35,7 +32,7 @@ def command() -> None:
     console = Console()
     settings = load_settings()
     outfit = check_outfit(settings)
-    with hold_up_lock(settings.home), open_workplace(settings) as place:
+    with hold_up_lock(settings.home), open_workplace(settings, upgrade=True) as place:
         record_outfit(place, outfit)
         resume(place, is_private=settings.database_url is None)
         flower = arrange_access(settings.flower, place.settings.home)
@@ -126,13 +123,14 @@ class _Screen:
 
         from rich.console import Group
 
+        from newsmill.report import rest_after
         from newsmill.report_view import view_processes
 
         began = time.monotonic()
         if self._is_watched and began >= self._read_again_at:
             self._report = self._read()
-            took = time.monotonic() - began
-            self._read_again_at = began + took + max(REPORT_EVERY_S, REPORT_REST * took)
+            ended = time.monotonic()
+            self._read_again_at = ended + rest_after(ended - began, REPORT_EVERY_S)
         return Group(view_processes(states), "", self._report)
 
     def _read(self) -> RenderableType:

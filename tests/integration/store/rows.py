@@ -116,7 +116,8 @@ def make_rebuilt(article_id: int, completion_id: int | None = None, **changes: A
         "confidences": {},
         "notes": {},
     }
-    return Rebuilt(article_id, completion_id, Analysis(**{**given, **changes}))
+    read_at = changes.pop("read_at", None)
+    return Rebuilt(article_id, completion_id, Analysis(**{**given, **changes}), read_at)
 
 
 def make_lens(fields: list[dict[str, Any]], **changes: Any) -> Lens:

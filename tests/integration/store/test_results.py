@@ -139,6 +139,45 @@ def test_analysis_is_replaced_and_shown_with_its_article(
     assert (shown.score, shown.tier, shown.confidences) == (4.0, "balanced", {"category": 0.9})
 
 
+@pytest.mark.parametrize("in_one_batch", [True, False])
+def test_analysis_of_an_earlier_completion_does_not_replace_that_of_a_later_one(
+    database: Database, source_id: int, in_one_batch: bool
+) -> None:
+    (article_id,) = add_articles(database, source_id, 1)
+    # The build that reads last has read once before, so that its completion has the lower id.
+    for build in ("new", "old", "new"):
+        with database.begin() as session:
+            completions.save(session, [(article_id, make_completion(build=build))])
+    with database.begin() as session:
+        ids = [row[0] for row in read(database, "SELECT id FROM completion ORDER BY id")]
+        new, old = (
+            make_rebuilt(article_id, each.completion_id, read_at=each.read_at)
+            for each in completions.load(session, ids)
+        )
+    for batch in [[new, old]] if in_one_batch else [[new], [old]]:
+        with database.begin() as session:
+            analyses.save(session, batch)
+    assert read(database, "SELECT completion_id FROM analysis") == [(new.completion_id,)]
+
+
+def test_analysis_of_an_answer_that_was_replaced_meanwhile_is_not_stored(
+    database: Database, source_id: int
+) -> None:
+    (article_id,) = add_articles(database, source_id, 1)
+    given = []
+    for _ in range(2):
+        with database.begin() as session:
+            completion_ids = completions.save(session, [(article_id, make_completion())])
+        with database.begin() as session:
+            (stored,) = completions.load(session, completion_ids)
+        given.append(make_rebuilt(article_id, stored.completion_id, read_at=stored.read_at))
+    stale, fresh = given
+    for rebuilt, stored_now in ((stale, []), (fresh, [(article_id,)])):
+        with database.begin() as session:
+            analyses.save(session, [rebuilt])
+        assert read(database, "SELECT article_id FROM analysis") == stored_now
+
+
 def test_one_build_is_live(database: Database) -> None:
     with database.begin() as session:
         assert builds.find_live(session) is None

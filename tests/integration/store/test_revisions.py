@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from schemas.articles import ArticleDraft
+from schemas.errors import TransientError
 from store import articles, pages, revisions, screenings
 from store.database import Database
+from store.statements import execute
 from tests.integration.store.rows import (
     Decision,
     add_articles,
@@ -18,6 +22,8 @@ from tests.integration.store.rows import (
 
 def revise(database: Database, edits: dict[int, ArticleDraft]) -> list[int]:
     with database.begin() as session:
+        # What waits for ever is to fail, and not to hold up the tests.
+        execute(session, "SET LOCAL statement_timeout = '60 s'")
         return revisions.revise(session, edits)
 
 
@@ -64,6 +70,33 @@ def test_edits_and_screenings_of_the_same_articles_do_not_wait_for_each_other(
             await_lock(database, edit)
             screenings.save(session, [(second, Decision())])
         assert edit.result() == [second, first]
+
+
+def test_edit_of_an_article_that_a_vanished_machine_holds_fails_and_gives_up_its_turn(
+    database: Database, source_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (article_id,) = add_articles(database, source_id, 1)
+    monkeypatch.setattr(articles, "LONGEST_WAIT_MS", 100)
+    edit = {article_id: make_draft(0, content_key="f" * 32)}
+    with database.begin() as vanished:
+        screenings.save(vanished, [(article_id, Decision())])
+        with pytest.raises(TransientError, match="lock timeout"):
+            revise(database, edit)
+        with database.begin() as session:
+            assert len(articles.insert_new(session, source_id, [make_draft(1)])) == 1
+    assert revise(database, edit) == [article_id]
+
+
+def test_turn_is_waited_for_however_long_it_takes(
+    database: Database, source_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(articles, "LONGEST_WAIT_MS", 1)
+    with ThreadPoolExecutor(1) as pool:
+        with database.begin() as session:
+            articles.lock_inserts(session)
+            added = pool.submit(add_articles, database, source_id, 1)
+            await_lock(database, added)
+        assert len(added.result()) == 1
 
 
 def test_edit_that_makes_two_articles_the_same_is_passed_over(

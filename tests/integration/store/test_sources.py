@@ -103,6 +103,20 @@ def test_poll_that_killed_its_workers_stays_dead(database: Database) -> None:
     assert states(database) == [(source_id, "dead", 1)]
 
 
+def test_poll_that_failed_before_its_worker_died_gets_its_next_chance(database: Database) -> None:
+    source_id = add(database, "https://a.example/feed", interval=timedelta(0))
+    enqueue_due(database)
+    with database.begin() as session:
+        claims = work.claim(session, "ingest", limit=1, lease=HOUR)
+        work.fail(session, claims, retry_in=OVER, error="timed out", traceback="Traceback …")
+    claim(database, "ingest", lease=OVER)
+    with database.begin() as session:
+        sweep(session, [], max_attempts=2, resend_after=HOUR)
+    assert states(database) == [(source_id, "dead", 2)]
+    enqueue_due(database)
+    assert states(database) == [(source_id, "waiting", 0)]
+
+
 def test_poll_that_takes_longer_than_its_interval_is_not_begun_again(database: Database) -> None:
     source_id = add(database, "https://a.example/feed", interval=timedelta(0))
     enqueue_due(database)

@@ -64,9 +64,20 @@ def test_work_that_killed_three_workers_is_buried_with_a_reason(database: Databa
     claim(database, lease=OVER)
     assert run_sweep(database).buried == 1
     assert read(database, "SELECT state, attempts, error FROM work") == [
-        ("dead", 3, "its worker died or its lease ran out 3 times")
+        ("dead", 3, "attempt 3: its worker died or its lease ran out")
     ]
     assert run_sweep(database) == Sweep()
+
+
+def test_work_that_failed_before_its_worker_died_keeps_its_traceback(database: Database) -> None:
+    enqueue(database, "prefilter", [1])
+    with database.begin() as session:
+        claims = work.claim(session, "prefilter", limit=1, lease=HOUR)
+        work.fail(session, claims, retry_in=OVER, error="a gap", traceback="line 7")
+    claim(database, lease=OVER)
+    assert run_sweep(database).rescued == 1
+    told = "attempt 2: its worker died or its lease ran out; the traceback is of an earlier one"
+    assert read(database, "SELECT error, traceback FROM work") == [(told, "line 7")]
 
 
 def test_poison_article_does_not_bury_the_others_of_its_batch(database: Database) -> None:

@@ -190,7 +190,7 @@ def test_article_whose_page_kills_its_worker_goes_on_with_what_the_feed_says(
         sweep.run()
     noted = (
         "SELECT count(*) FROM article WHERE notes = "
-        """'["its page could not be read: its worker died or its lease ran out 3 times"]'"""
+        """'["its page could not be read: attempt 3: its worker died or its lease ran out"]'"""
     )
     assert count(database, noted) == len(article_ids) == 4
     assert count(database, "SELECT count(*) FROM work WHERE stage = 'prefilter'") == 4

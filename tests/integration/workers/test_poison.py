@@ -65,7 +65,7 @@ def test_article_that_kills_its_worker_ends_as_a_dead_letter_and_can_be_sent_aga
 
     for letter in read_dead(database).values():
         assert letter.attempts == ATTEMPTS
-        assert letter.error.startswith(f"its worker died or its lease ran out {ATTEMPTS} times")
+        assert letter.error.startswith(f"attempt {ATTEMPTS}: its worker died or its lease ran out")
     assert count(database, "SELECT count(*) FROM analysis") == ARTICLES - len(STAGES)
 
     poisoned.be_sound()

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 from rich.console import Console, RenderableType
 
-from newsmill.report import TOO_LONG, Report, find_concerns, to_json
+from newsmill.report import TOO_LONG, Report, find_concerns, rest_after, to_json
 from newsmill.report_view import format_age, view_processes, view_report
 from newsmill.supervisor import ProcessState
 from schemas.effort import Effort, Pace, Window
@@ -156,3 +156,8 @@ def test_build_is_shown_with_where_its_choice_comes_from() -> None:
     assert "build gemma, live since 2026-11-26 12:00: it is [better]" in screen.getvalue()
     assert to_json(report(default_build="starter"))["build"] == "starter"
     assert to_json(report(default_build="starter", live=LIVE))["build"] == "gemma"
+
+
+def test_counting_of_a_large_database_rests_longer_the_longer_it_took() -> None:
+    assert rest_after(0.01, at_least_s=2.0) == 2.0
+    assert rest_after(3.0, at_least_s=2.0) == 90.0
