@@ -30,6 +30,9 @@ from workers.slices import Slice
 
 log = structlog.get_logger(__name__)
 
+Forgive = Callable[[Exception], bool]
+"""Tells whether an error is no fault of what was worked on."""
+
 NoteFailure = Callable[[Session, int, str], None]
 """Told of each failed claim, in the transaction that notes it: subject id, error in one line."""
 
@@ -78,19 +81,27 @@ def claim(
 
 @contextmanager
 def attempt(
-    mill: Mill, claims: Collection[Claim], *, on_failure: NoteFailure | None = None
+    mill: Mill,
+    claims: Collection[Claim],
+    *,
+    on_failure: NoteFailure | None = None,
+    forgive: Forgive | None = None,
 ) -> Iterator[None]:
     """Run the body as one attempt at the claims; an error ends it and is noted with them.
 
-    A body that the worker's stop interrupts (SystemExit) gives the attempt back. `claims` may
-    change meanwhile; an error that meets none of them is the task's own and is passed on.
+    A body that the worker's stop interrupts (SystemExit), or whose error is forgiven, gives the
+    attempt back. `claims` may change meanwhile; an error that meets none of them is the task's own
+    and is passed on.
     """
     try:
         yield
     except Exception as error:  # The task's edge.
         if not claims:
             raise
-        fail(mill, claims, error, on_failure=on_failure)
+        if forgive and forgive(error):
+            give_back(mill, claims)
+        else:
+            fail(mill, claims, error, on_failure=on_failure)
     except BaseException:
         give_back(mill, claims)
         raise

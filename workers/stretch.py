@@ -60,8 +60,12 @@ class Stretch:
         """Whether nothing was there to be claimed."""
 
     def attempt(self) -> AbstractContextManager[None]:
-        """Run the body as one attempt at whatever is in flight when it ends."""
-        return attempts.attempt(self._mill, self._in_flight.values())
+        """Run the body as one attempt at whatever is in flight when it ends.
+
+        What fails a build on trial is the build's fault: it gives way, and the work waits again.
+        """
+        forgive = self._mill.live.refuse_trial
+        return attempts.attempt(self._mill, self._in_flight.values(), forgive=forgive)
 
     def requests(self) -> Iterator[Request]:
         """Claim and hand over articles, a few at a time, as the analyst asks for more."""
@@ -170,7 +174,12 @@ class Stretch:
             attempts.fail(self._mill, [self._in_flight.pop(each)], error)
 
     def refuse_request(self, request: Request, error: PermanentError) -> None:
-        """End the attempt at an article that the build cannot be asked for."""
+        """End the attempt at an article that the build cannot be asked for.
+
+        Raises the error where the build is on trial: the one before may have room for it.
+        """
+        if self._mill.live.is_on_trial:
+            raise error
         self.refuse(cast(Key, request.key), error)
 
     def keep_leases(self) -> None:
