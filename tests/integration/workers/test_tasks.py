@@ -249,6 +249,41 @@ def test_when_one_of_several_fails_all_are_tried_again_alone(
     assert [[claim.attempts for claim in each] for each in again] == [[2], [2], [2]]
 
 
+FILL_DISK = """
+CREATE FUNCTION fill_disk() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'No space left on device' USING ERRCODE = '53100'; END $$;
+CREATE TRIGGER full_disk BEFORE INSERT ON screening EXECUTE FUNCTION fill_disk()
+"""
+
+
+def test_disk_of_the_database_that_is_full_for_long_buries_nothing_and_is_not_asked_in_a_hurry(
+    settings: Settings,
+    mill: Mill,
+    database: Database,
+    corpus: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hour = timedelta(hours=1)
+    queue = settings.queue.model_copy(update={"retry_first": hour})
+    mill.settings = settings.model_copy(update={"queue": queue})
+    pauses: list[timedelta] = []
+    monkeypatch.setattr(attempts, "pause", pauses.append)
+    poll_source.run(corpus)
+    with database.begin() as session:
+        session.execute(text(FILL_DISK))
+    for night in range(1, queue.max_attempts + 2):
+        screen.run([])
+        assert pauses == [hour] * 2 * night, "after each batch"
+        later = "state = 'waiting' AND attempts = 0 AND NOT alone AND due_at > now()"
+        assert count(database, f"SELECT count(*) FROM work WHERE {later}") == ARTICLES
+        with database.begin() as session:
+            session.execute(text("UPDATE work SET due_at = now()"))
+    with database.begin() as session:
+        session.execute(text("DROP TRIGGER full_disk ON screening"))
+    screen.run([])
+    assert count(database, "SELECT count(*) FROM screening") == ARTICLES
+
+
 def test_interrupted_attempt_is_given_back(mill: Mill, database: Database, corpus: int) -> None:
     poll_source.run(corpus)
     claims = attempts.claim(mill, PREFILTER, None, limit=3)
