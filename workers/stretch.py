@@ -21,6 +21,7 @@ from schemas.completions import Completion
 from schemas.effort import Effort
 from schemas.errors import PermanentError, TransientError
 from store import articles, completions, work
+from store.articles import TextState
 from store.work import URGENT, Claim
 from workers import attempts
 from workers.journal import count, phase
@@ -52,7 +53,7 @@ class Stretch:
         self._slice = within
         self._effort = Effort.FULL
         self._in_flight: dict[Key, Claim] = {}
-        self._revisions: dict[int, int] = {}
+        self._states: dict[int, TextState] = {}
         """Of the articles that were loaded, as they were then."""
         self._sharing = Sharing(mill)
         self._extended_at = time.monotonic()
@@ -125,8 +126,8 @@ class Stretch:
         send(self._mill.settings, {RECONSTRUCT: completion_ids})
 
     def _list_edited(self, session: Session, keys: Sequence[Key]) -> list[Key]:
-        """List what was edited while its old text was read: its row was ours, so none waits."""
-        edited = articles.list_edited(session, {key[0]: self._revisions[key[0]] for key in keys})
+        """List what got another text while the old one was read: its row was ours, none waits."""
+        edited = articles.list_edited(session, {key[0]: self._states[key[0]] for key in keys})
         return [key for key in keys if key[0] in edited]
 
     def _note_done(self, claims: Sequence[Claim]) -> int:
@@ -148,7 +149,7 @@ class Stretch:
         for claim in settled:
             del self._in_flight[claim.subject_id, claim.lens]
         by_id = {article.article_id: article for article in found}
-        self._revisions |= {article.article_id: article.revision for article in found}
+        self._states |= {article.article_id: article.state for article in found}
         for key in [(claim.subject_id, claim.lens) for claim in batch if claim not in settled]:
             article, lens = by_id.get(key[0]), self._mill.lenses.get(key[1])
             if article is None or lens is None:
