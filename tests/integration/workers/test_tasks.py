@@ -215,6 +215,26 @@ def test_work_for_a_lens_that_is_left_out_by_now_is_let_go_and_told_once(
     assert count(database, "SELECT count(*) FROM analysis") in (ARTICLES // 2, ARTICLES // 2 + 1)
 
 
+def test_article_that_the_rules_drop_after_an_edit_is_not_read_for_what_it_said_before(
+    settings: Settings, mill: Mill, database: Database, tmp_path: Path
+) -> None:
+    prefilter = settings.prefilter.model_copy(update={"audit_rate": 0.0})
+    mill.settings = settings.model_copy(update={"prefilter": prefilter})
+    marks = [(place, "Parliament agreed.") for place in range(3)]
+    poll_source.run(add_source(database, write_corpus(tmp_path / "kept.jsonl", 3, marks=marks)))
+    kept_ids = ids(database, PREFILTER)
+    screen.run([])
+    assert ids(database, INFERENCE) == kept_ids
+    with database.begin() as session:
+        edit = "UPDATE article SET title = 'Garden', text = 'Roses need water.', revision = 2"
+        session.execute(text(f"{edit} WHERE id <> :id"), {"id": kept_ids[0]})
+        work.enqueue(session, PREFILTER, kept_ids, again=True)
+    # One of them is being read.
+    attempts.claim(mill, INFERENCE, [kept_ids[1]], limit=1)
+    screen.run([])
+    assert ids(database, INFERENCE) == kept_ids[:2]
+
+
 def test_article_that_failed_before_is_read_without_company(
     mill: Mill, database: Database, corpus: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
