@@ -9,7 +9,7 @@ prompts and tokens.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -141,33 +141,39 @@ class Stretch:
         from inference.analyst import Request  # Only this worker is to load llama.cpp.
 
         self._in_flight |= {(claim.subject_id, claim.lens): claim for claim in batch}
-        batch = self._let_go(batch)
         with phase("load"), self._mill.database.begin() as session:
             found = articles.load(session, [claim.subject_id for claim in batch])
+        by_id = {article.article_id: article for article in found}
+        batch = self._let_go(batch, by_id)
         settled = self._sharing.settle(batch, found, self._effort)
         self._note_done(settled)
         for claim in settled:
             del self._in_flight[claim.subject_id, claim.lens]
-        by_id = {article.article_id: article for article in found}
         self._states |= {article.article_id: article.state for article in found}
         for key in [(claim.subject_id, claim.lens) for claim in batch if claim not in settled]:
-            article, lens = by_id.get(key[0]), self._mill.lenses.get(key[1])
-            if article is None or lens is None:
-                missing = "article is gone" if article is None else f"lens {key[1]!r} is not here"
-                self.refuse(key, PermanentError(f"the {missing}"))
+            article, lens = by_id[key[0]], self._mill.lenses.get(key[1])
+            if lens is None:
+                self.refuse(key, PermanentError(f"the lens {key[1]!r} is not here"))
             elif not self._sharing.follows(key, self._effort):
                 yield Request(key, article.title, article.text, lens, self._effort)
 
-    def _let_go(self, batch: Sequence[Claim]) -> list[Claim]:
-        """Finish what waits for lenses that are left out by now; returns the rest."""
-        left_out = [claim for claim in batch if self._mill.leaves_out(claim.lens)]
-        if left_out:
+    def _let_go(self, batch: Sequence[Claim], there: Container[int]) -> list[Claim]:
+        """Finish what waits for articles that are gone or lenses left out by now; gives the rest.
+
+        there: the articles that are not gone.
+        """
+        let_go = [
+            claim
+            for claim in batch
+            if claim.subject_id not in there or self._mill.leaves_out(claim.lens)
+        ]
+        if let_go:
             with self._mill.database.begin() as session:
-                work.finish(session, left_out)
-            for claim in left_out:
+                work.finish(session, let_go)
+            for claim in let_go:
                 del self._in_flight[claim.subject_id, claim.lens]
-            count(let_go=len(left_out))
-        return [claim for claim in batch if claim not in left_out]
+            count(let_go=len(let_go))
+        return [claim for claim in batch if claim not in let_go]
 
     def refuse(self, key: Key, error: Exception) -> None:
         """End the attempt at one article, and at those that say the same, each by itself."""

@@ -195,6 +195,24 @@ def test_lens_that_is_not_here_gives_a_dead_letter(
     assert "'unheard' is not here" in letter.error
 
 
+def test_work_for_an_article_that_was_deleted_meanwhile_is_let_go_in_every_stage(
+    mill: Mill, database: Database, corpus: int
+) -> None:
+    poll_source.run(corpus)
+    first, second, third, *_ = ids(database, PREFILTER)
+    delete = text("DELETE FROM article WHERE id = :id")
+    with database.begin() as session:
+        session.execute(delete, {"id": first})
+    screen.run([])
+    with database.begin() as session:
+        session.execute(delete, {"id": second})
+    analyse.run([])
+    with database.begin() as session:
+        session.execute(delete, {"id": third})
+    rebuild.run([])
+    assert_whole(database, ARTICLES - 3)
+
+
 def test_work_for_a_lens_that_is_left_out_by_now_is_let_go_and_told_once(
     mill: Mill, database: Database, corpus: int
 ) -> None:
