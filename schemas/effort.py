@@ -87,7 +87,7 @@ class Pace(Record):
     reason: str = "nothing is late"
     since: datetime
     build: str = ""
-    """The build that the rates are of."""
+    """The build that was live when the rates were measured, or none."""
     rates: dict[Effort, float] = {}
     """What was read in five minutes when enough waited, at the efforts tried so far."""
     arrivals: float = 0.0

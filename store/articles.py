@@ -36,6 +36,12 @@ SELECT pg_advisory_xact_lock(:lock),
 """
 
 
+TextState = tuple[int, bool]
+"""Of an article: its revision, and whether the page has taken the place of what the source said."""
+
+_HAS_PAGE = func.coalesce(Article.details["body_from"].astext == "page", False)
+
+
 @dataclass(frozen=True)
 class StoredArticle:
     """What the stages after ingest read of an article."""
@@ -49,6 +55,13 @@ class StoredArticle:
     links: tuple[Link, ...]
     revision: int
     """Counts the edits by its source."""
+    has_page: bool = False
+    """Whether the text is its page's, and not what the source gave."""
+
+    @property
+    def state(self) -> TextState:
+        """What tells this text from another of the same article."""
+        return self.revision, self.has_page
 
 
 _STAGE = """
@@ -164,6 +177,7 @@ def load(
             Article.language,
             Article.links,
             Article.revision,
+            _HAS_PAGE,
         )
         .where(Article.id.in_(article_ids))
         .order_by(Article.id)
@@ -178,13 +192,14 @@ def load(
             language=language,
             links=tuple(Link(**link) for link in links),
             revision=revision,
+            has_page=has_page,
         )
-        for article_id, title, text, content_key, url, language, links, revision in rows
+        for article_id, title, text, content_key, url, language, links, revision, has_page in rows
     ]
 
 
-def list_edited(session: Session, revisions: Mapping[int, int]) -> set[int]:
-    """Say which of these articles have another revision by now than the given one."""
-    query = select(Article.id, Article.revision).where(Article.id.in_(list(revisions)))
+def list_edited(session: Session, states: Mapping[int, TextState]) -> set[int]:
+    """Say which of these articles have another text by now: an edit, or their page's."""
+    query = select(Article.id, Article.revision, _HAS_PAGE).where(Article.id.in_(list(states)))
     rows = session.execute(query)
-    return {article_id for article_id, revision in rows if revision != revisions[article_id]}
+    return {article_id for article_id, *state in rows if tuple(state) != states[article_id]}

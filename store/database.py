@@ -29,6 +29,19 @@ _PASSING = (
     IdleInTransactionSessionTimeout,
 )
 
+_AWAY = frozenset(
+    {
+        "25006",  # It allows no writing, see above.
+        "53100",  # The disk is full.
+        "57P01",  # It was told to stop,
+        "57P02",  # or a neighbour has crashed,
+        "57P03",  # or it does not take anybody yet.
+    }
+)
+"""SQLSTATEs that say nothing of the statement that met them, besides the class of connections."""
+
+_CONNECTION_CLASS = "08"
+
 _DRIVER = "postgresql+psycopg"
 
 _CONNECT_ARGS: dict[str, object] = {
@@ -44,6 +57,10 @@ _CONNECT_ARGS: dict[str, object] = {
     # The same for what was sent and never acknowledged, which no keepalive looks for. In ms.
     "tcp_user_timeout": 60_000,
 }
+
+
+class DatabaseAwayError(TransientError):
+    """The server cannot be used now, whatever is asked of it: no fault of what was to be stored."""
 
 
 def read_url(text: str) -> URL:
@@ -83,7 +100,8 @@ class Database:
     def begin(self) -> Iterator[Session]:
         """Open one transaction: committed at the end, rolled back on any exception.
 
-        Raises TransientError when the server is away, stops, refuses writing or breaks a deadlock.
+        Raises DatabaseAwayError when the server is away, stops, is full or refuses writing, and
+        another TransientError when it breaks a deadlock or is lost in the middle of a statement.
         """
         try:
             with self._sessions.begin() as session:
@@ -91,7 +109,8 @@ class Database:
         except (DBAPIError, PoolTimeoutError) as error:
             if not _will_pass(error):
                 raise
-            raise TransientError(f"the database cannot be used: {_describe(error)}") from error
+            kind = DatabaseAwayError if _is_away(error) else TransientError
+            raise kind(f"the database cannot be used: {_describe(error)}") from error
 
     def forget(self) -> None:
         """Drop the parent's connections in a forked child, without closing them there."""
@@ -107,6 +126,18 @@ def _will_pass(error: DBAPIError | PoolTimeoutError) -> bool:
     if isinstance(error, DBAPIError) and isinstance(error.orig, _PASSING):
         return True
     return isinstance(error, OperationalError | InterfaceError | PoolTimeoutError)
+
+
+def _is_away(error: DBAPIError | PoolTimeoutError) -> bool:
+    """Tell a server that nobody can use from what a statement may have brought about itself."""
+    if not isinstance(error, DBAPIError):
+        return True
+    state = getattr(error.orig, "sqlstate", None)
+    if state is None:
+        # Without an answer: whoever was about to connect has asked for nothing yet, but a statement
+        # may have been too much for the server.
+        return error.statement is None
+    return state in _AWAY or state.startswith(_CONNECTION_CLASS)
 
 
 def _describe(error: DBAPIError | PoolTimeoutError) -> str:

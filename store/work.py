@@ -81,6 +81,34 @@ def renew(session: Session, stage: str, items: Iterable[Item], *, priority: int 
     return _add(session, stage, items, priority, f"{_START_ANEW} WHERE work.state <> 'claimed'")
 
 
+_WITHDRAW = """
+DELETE FROM work
+WHERE (stage, subject_id, lens) IN (
+    SELECT work.stage, work.subject_id, work.lens
+    FROM work JOIN unnest(CAST(:subject_ids AS bigint[]), CAST(:lenses AS text[]))
+        AS item (subject_id, lens) USING (subject_id, lens)
+    WHERE work.stage = :stage AND work.state = 'waiting'
+    FOR UPDATE OF work SKIP LOCKED
+)
+"""
+
+
+def withdraw(session: Session, stage: str, items: Collection[tuple[int, str]]) -> int:
+    """Delete work that waits and is not wanted any more; returns how much there was.
+
+    What is claimed, or about to be, stays with its worker, and a dead letter stays.
+    """
+    if not items:
+        return 0
+    return execute(
+        session,
+        _WITHDRAW,
+        stage=stage,
+        subject_ids=[subject_id for subject_id, _ in items],
+        lenses=[lens for _, lens in items],
+    ).rowcount
+
+
 def _add(session: Session, stage: str, items: Iterable[Item], priority: int, known: str) -> int:
     keys = sorted({(item, "") if isinstance(item, int) else item for item in items})
     if not keys:

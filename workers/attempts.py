@@ -7,8 +7,9 @@
                 …store…
                 finish(session, claims)
 
-An attempt is counted, and the count committed, before its work begins. This is the tasks' edge:
-the only place where every error is caught.
+An attempt is counted, and the count committed, before its work begins. One that the database ends,
+since its disk is full or it is away, is given back. This is the tasks' edge: the only place where
+every error is caught.
 """
 
 from __future__ import annotations
@@ -21,14 +22,18 @@ import structlog
 from sqlalchemy.orm import Session
 
 from store import work
+from store.database import DatabaseAwayError
 from store.work import Claim
 from workers.journal import count, phase
 from workers.mill import Mill
 from workers.retry import RetryDecision, decide_retry
 from workers.shutdown import stop_sign
-from workers.slices import Slice
+from workers.slices import Slice, pause
 
 log = structlog.get_logger(__name__)
+
+Forgive = Callable[[Exception], bool]
+"""Tells whether an error is no fault of what was worked on."""
 
 NoteFailure = Callable[[Session, int, str], None]
 """Told of each failed claim, in the transaction that notes it: subject id, error in one line."""
@@ -78,22 +83,45 @@ def claim(
 
 @contextmanager
 def attempt(
-    mill: Mill, claims: Collection[Claim], *, on_failure: NoteFailure | None = None
+    mill: Mill,
+    claims: Collection[Claim],
+    *,
+    on_failure: NoteFailure | None = None,
+    forgive: Forgive | None = None,
 ) -> Iterator[None]:
     """Run the body as one attempt at the claims; an error ends it and is noted with them.
 
-    A body that the worker's stop interrupts (SystemExit) gives the attempt back. `claims` may
-    change meanwhile; an error that meets none of them is the task's own and is passed on.
+    A body that the worker's stop interrupts (SystemExit), that cannot store its result or whose
+    error is forgiven gives the attempt back. `claims` may change meanwhile; an error that meets
+    none of them is the task's own and is passed on.
     """
     try:
         yield
     except Exception as error:  # The task's edge.
         if not claims:
             raise
-        fail(mill, claims, error, on_failure=on_failure)
+        if isinstance(error, DatabaseAwayError):
+            _wait_for_database(mill, claims, error)
+        elif forgive and forgive(error):
+            give_back(mill, claims)
+        else:
+            fail(mill, claims, error, on_failure=on_failure)
     except BaseException:
         give_back(mill, claims)
         raise
+
+
+def _wait_for_database(mill: Mill, claims: Collection[Claim], error: DatabaseAwayError) -> None:
+    """Give the attempts back for later, and begin nothing before: it could not be stored either.
+
+    Raises DatabaseAwayError where this cannot be written; the work then waits for its lease to end.
+    """
+    delay = mill.settings.queue.retry_first
+    log.warning("database_away", error=str(error), given_back=len(claims))
+    with mill.database.begin() as session:
+        work.release(session, list(claims), delay=delay)
+    count(given_back=len(claims))
+    pause(delay)
 
 
 def fail(

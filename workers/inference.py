@@ -6,6 +6,8 @@ urgent first, while sequences of the batch are free.
 
 from __future__ import annotations
 
+from contextlib import closing
+
 from workers.app import app
 from workers.mill import get_mill
 from workers.queues import INFERENCE, TASKS
@@ -22,10 +24,13 @@ def analyse(article_ids: list[int]) -> None:
     while not within.is_over:
         analyst = mill.live.take()
         stretch = Stretch(mill, within)
-        with stretch.attempt():
-            answers = analyst.analyse(
-                stretch.requests(), stretch.keep_leases, stretch.refuse_request
-            )
+        # The answers end before the attempt does, which may close the analyst.
+        with (
+            stretch.attempt(),
+            closing(
+                analyst.analyse(stretch.requests(), stretch.keep_leases, stretch.refuse_request)
+            ) as answers,
+        ):
             for done in gather(answers):
                 stretch.save(done)
                 mill.live.pass_trial()

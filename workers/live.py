@@ -5,13 +5,15 @@ new build first, and the old one is closed when the new one has read an article.
 cannot be opened is refused: its reason goes into the log and the database, the old one goes on,
 and the same deployment is tried again after a pause. Each opening is counted before it begins, and
 ends for a build that nobody has held yet with the first real article that it has read: a build
-that has ended its worker a few times is left alone. Knows nothing of claims.
+that has ended its worker a few times, or failed at all that it was given, is left alone. Knows
+nothing of claims.
 """
 
 from __future__ import annotations
 
 import socket
 import time
+import traceback
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
@@ -30,6 +32,7 @@ from schemas.settings import Settings
 from store import builds
 from store.builds import MOST_OPENINGS, Live
 from store.database import Database
+from workers.attempts import describe_error
 from workers.journal import phase
 
 if TYPE_CHECKING:
@@ -99,6 +102,32 @@ class LiveAnalyst:
             with self._database.begin() as session:
                 self._note_proven(session, self._on_trial)
             self._on_trial = None
+
+    @property
+    def is_on_trial(self) -> bool:
+        """Whether what is held is a build with which no worker has read a real article yet."""
+        return self._on_trial is not None
+
+    def refuse_trial(self, error: Exception) -> bool:
+        """Take an error for that of the build on trial: the build before is the next to be taken.
+
+        False, and nothing happens: no build is on trial, or the error passes by itself. The opening
+        stays counted, as one that ended the worker does.
+        """
+        live = self._on_trial
+        if live is None or isinstance(error, TransientError):
+            return False
+        told = f"it failed at its first articles: {describe_error(error)}"
+        # Without the error's own text, which may quote an article.
+        trace = "".join(traceback.format_tb(error.__traceback__))
+        log.error("build_refused", build=live.name, reason=told, traceback=trace)
+        with self._database.begin() as session:
+            reason = f"{told}{_describe_tries(live, self._machine)}"
+            builds.note_refusal(session, live.deployment_id, self._machine, reason)
+        self._again_at[live.deployment_id] = time.monotonic() + TRY_AGAIN_AFTER.total_seconds()
+        self._on_trial = None
+        self.close()
+        return True
 
     def is_due(self) -> bool:
         """Whether another build is live than the one that is held; looks at most once a second."""
@@ -273,8 +302,12 @@ class LiveAnalyst:
 
 def describe_trial(live: Live, machine: str) -> str:
     """Say what is known of an opening until it ends, and for good if it ends the process."""
-    opening = live.count_openings(machine) + 1
     what = "opening it" if live.is_proven else "opening it, or reading its first article,"
-    told = f"{what} is under way, or has ended the worker (try {opening} of {MOST_OPENINGS})"
+    tries = _describe_tries(live, machine)
+    return f"{what} is under way, or has ended the worker{tries}"
+
+
+def _describe_tries(live: Live, machine: str) -> str:
+    opening = live.count_openings(machine) + 1
     last = f": it is left alone until newsmill models use {live.name}"
-    return told + last * (opening >= MOST_OPENINGS)
+    return f" (try {opening} of {MOST_OPENINGS})" + last * (opening >= MOST_OPENINGS)

@@ -12,7 +12,7 @@ import structlog
 
 from inference.pace import begin_pace, next_pace
 from schemas.effort import Effort
-from store import pace as paces
+from store import builds, pace as paces
 from workers.journal import phase
 from workers.queues import INFERENCE
 
@@ -53,13 +53,15 @@ class Pilot:
         with phase("look"), self._mill.database.begin() as session:
             load = paces.read_load(session, INFERENCE)
             before = paces.find(session, INFERENCE, lock=True) or begin_pace(load)
+            # What all workers agree on: what one holds may be another on each machine.
+            live = builds.find_live(session)
             after = next_pace(
                 before,
                 load,
                 self._mill.settings.objective,
                 read=self._read,
                 back_filled=self._back_filled,
-                build=self._mill.analyst.build.name,
+                build=live.name if live else "",
             )
             paces.save(session, INFERENCE, after)
         self._read = self._back_filled = 0

@@ -33,11 +33,15 @@ def screen(article_ids: list[int]) -> None:
                 ]
             kept = [(article_id, one.lens) for article_id, one in decided if is_kept(one)]
             audits = [(article_id, one.lens) for article_id, one in decided if one.audit]
+            # Only what was screened before may wait already, to be read for what it said then.
+            edited_ids = {each.article_id for each in found if each.revision > 1}
+            edited = {(each_id, one.lens) for each_id, one in decided if each_id in edited_ids}
             with phase("store"), mill.database.begin() as session:
                 screenings.save(session, decided)
-                # What was edited may wait there as back-fill, for its old text.
+                # It may wait as back-fill.
                 work.renew(session, INFERENCE, kept, priority=KEPT)
                 work.renew(session, INFERENCE, audits, priority=AUDIT)
+                work.withdraw(session, INFERENCE, edited - {*kept, *audits})
                 # Last, as a poll that stores an edit takes the article before its work.
                 if is_outdated := work.finish(session, claims) != set(claimed_ids):
                     session.rollback()

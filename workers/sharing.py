@@ -60,8 +60,8 @@ class Sharing:
             copied_ids = [copy.completion_id for copy in copies.values()]
             work.enqueue(session, RECONSTRUCT, copied_ids, again=True)
             work.finish(session, settled)
-            revisions = {each.article_id: each.revision for each in found}
-            edited_ids = articles.list_edited(session, revisions) if settled else set()
+            states = {each.article_id: each.state for each in found}
+            edited_ids = articles.list_edited(session, states) if settled else set()
             edited = [key for key in copies if key[0] in edited_ids]
             work.enqueue(session, INFERENCE, edited, priority=KEPT)
             work.enqueue(session, INFERENCE, list_unfinished(copies), priority=BACK_FILL)

@@ -9,7 +9,7 @@ prompts and tokens.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -21,6 +21,7 @@ from schemas.completions import Completion
 from schemas.effort import Effort
 from schemas.errors import PermanentError, TransientError
 from store import articles, completions, work
+from store.articles import TextState
 from store.work import URGENT, Claim
 from workers import attempts
 from workers.journal import count, phase
@@ -52,7 +53,7 @@ class Stretch:
         self._slice = within
         self._effort = Effort.FULL
         self._in_flight: dict[Key, Claim] = {}
-        self._revisions: dict[int, int] = {}
+        self._states: dict[int, TextState] = {}
         """Of the articles that were loaded, as they were then."""
         self._sharing = Sharing(mill)
         self._extended_at = time.monotonic()
@@ -60,8 +61,12 @@ class Stretch:
         """Whether nothing was there to be claimed."""
 
     def attempt(self) -> AbstractContextManager[None]:
-        """Run the body as one attempt at whatever is in flight when it ends."""
-        return attempts.attempt(self._mill, self._in_flight.values())
+        """Run the body as one attempt at whatever is in flight when it ends.
+
+        What fails a build on trial is the build's fault: it gives way, and the work waits again.
+        """
+        forgive = self._mill.live.refuse_trial
+        return attempts.attempt(self._mill, self._in_flight.values(), forgive=forgive)
 
     def requests(self) -> Iterator[Request]:
         """Claim and hand over articles, a few at a time, as the analyst asks for more."""
@@ -121,8 +126,8 @@ class Stretch:
         send(self._mill.settings, {RECONSTRUCT: completion_ids})
 
     def _list_edited(self, session: Session, keys: Sequence[Key]) -> list[Key]:
-        """List what was edited while its old text was read: its row was ours, so none waits."""
-        edited = articles.list_edited(session, {key[0]: self._revisions[key[0]] for key in keys})
+        """List what got another text while the old one was read: its row was ours, none waits."""
+        edited = articles.list_edited(session, {key[0]: self._states[key[0]] for key in keys})
         return [key for key in keys if key[0] in edited]
 
     def _note_done(self, claims: Sequence[Claim]) -> int:
@@ -136,33 +141,39 @@ class Stretch:
         from inference.analyst import Request  # Only this worker is to load llama.cpp.
 
         self._in_flight |= {(claim.subject_id, claim.lens): claim for claim in batch}
-        batch = self._let_go(batch)
         with phase("load"), self._mill.database.begin() as session:
             found = articles.load(session, [claim.subject_id for claim in batch])
+        by_id = {article.article_id: article for article in found}
+        batch = self._let_go(batch, by_id)
         settled = self._sharing.settle(batch, found, self._effort)
         self._note_done(settled)
         for claim in settled:
             del self._in_flight[claim.subject_id, claim.lens]
-        by_id = {article.article_id: article for article in found}
-        self._revisions |= {article.article_id: article.revision for article in found}
+        self._states |= {article.article_id: article.state for article in found}
         for key in [(claim.subject_id, claim.lens) for claim in batch if claim not in settled]:
-            article, lens = by_id.get(key[0]), self._mill.lenses.get(key[1])
-            if article is None or lens is None:
-                missing = "article is gone" if article is None else f"lens {key[1]!r} is not here"
-                self.refuse(key, PermanentError(f"the {missing}"))
+            article, lens = by_id[key[0]], self._mill.lenses.get(key[1])
+            if lens is None:
+                self.refuse(key, PermanentError(f"the lens {key[1]!r} is not here"))
             elif not self._sharing.follows(key, self._effort):
                 yield Request(key, article.title, article.text, lens, self._effort)
 
-    def _let_go(self, batch: Sequence[Claim]) -> list[Claim]:
-        """Finish what waits for lenses that are left out by now; returns the rest."""
-        left_out = [claim for claim in batch if self._mill.leaves_out(claim.lens)]
-        if left_out:
+    def _let_go(self, batch: Sequence[Claim], there: Container[int]) -> list[Claim]:
+        """Finish what waits for articles that are gone or lenses left out by now; gives the rest.
+
+        there: the articles that are not gone.
+        """
+        let_go = [
+            claim
+            for claim in batch
+            if claim.subject_id not in there or self._mill.leaves_out(claim.lens)
+        ]
+        if let_go:
             with self._mill.database.begin() as session:
-                work.finish(session, left_out)
-            for claim in left_out:
+                work.finish(session, let_go)
+            for claim in let_go:
                 del self._in_flight[claim.subject_id, claim.lens]
-            count(let_go=len(left_out))
-        return [claim for claim in batch if claim not in left_out]
+            count(let_go=len(let_go))
+        return [claim for claim in batch if claim not in let_go]
 
     def refuse(self, key: Key, error: Exception) -> None:
         """End the attempt at one article, and at those that say the same, each by itself."""
@@ -170,7 +181,12 @@ class Stretch:
             attempts.fail(self._mill, [self._in_flight.pop(each)], error)
 
     def refuse_request(self, request: Request, error: PermanentError) -> None:
-        """End the attempt at an article that the build cannot be asked for."""
+        """End the attempt at an article that the build cannot be asked for.
+
+        Raises the error where the build is on trial: the one before may have room for it.
+        """
+        if self._mill.live.is_on_trial:
+            raise error
         self.refuse(cast(Key, request.key), error)
 
     def keep_leases(self) -> None:

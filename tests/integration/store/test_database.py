@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from schemas.errors import TransientError
 from store import work
-from store.database import Database
+from store.database import Database, DatabaseAwayError
 from store.statements import execute
 from tests.integration.store.rows import enqueue, read, states
 
@@ -29,7 +29,7 @@ def test_exception_undoes_the_whole_transaction(database: Database) -> None:
 
 def test_server_that_is_away_is_a_transient_error_without_the_password() -> None:
     database = Database("postgresql://me:secret@/nowhere?host=/nonexistent")
-    with pytest.raises(TransientError, match="No such file or directory") as caught:
+    with pytest.raises(DatabaseAwayError, match="No such file or directory") as caught:
         read(database, "SELECT 1")
     assert "secret" not in str(caught.value)
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
@@ -52,7 +52,7 @@ def test_connection_cut_within_a_transaction_is_a_transient_error(database: Data
             read(database, "SELECT pg_terminate_backend(:pid)", pid=pid)
             work.enqueue(session, "prefilter", [1])
 
-    with pytest.raises(TransientError):
+    with pytest.raises(DatabaseAwayError):
         lose_the_connection()
     assert states(database) == []
 
@@ -63,8 +63,41 @@ def test_server_that_allows_no_writing_is_a_transient_error(database: Database) 
             execute(session, "SET TRANSACTION READ ONLY")
             work.enqueue(session, "prefilter", [1])
 
-    with pytest.raises(TransientError, match="read-only transaction"):
+    with pytest.raises(DatabaseAwayError, match="read-only transaction"):
         write()
+
+
+@pytest.mark.parametrize(
+    ("state", "kind"),
+    [
+        ("53100", DatabaseAwayError),  # The disk is full.
+        ("57P03", DatabaseAwayError),  # The server starts.
+        ("08006", DatabaseAwayError),  # A pooler lost it.
+        ("40P01", TransientError),  # A deadlock takes two.
+        ("53200", TransientError),  # What was asked for may need too much memory,
+        ("54000", TransientError),  # or be too long.
+    ],
+)
+def test_error_that_a_statement_may_have_brought_about_is_told_from_a_server_that_is_away(
+    database: Database, state: str, kind: type[TransientError]
+) -> None:
+    statement = f"DO $$ BEGIN RAISE EXCEPTION 'it says no' USING ERRCODE = '{state}'; END $$"
+    with pytest.raises(TransientError, match="it says no") as caught:
+        read(database, statement)
+    assert type(caught.value) is kind
+
+
+def test_server_that_is_lost_in_the_middle_of_a_statement_may_have_been_ended_by_it(
+    database: Database,
+) -> None:
+    def lose_the_connection() -> None:
+        with database.begin() as session:
+            session.connection().connection.driver_connection.close()  # type: ignore[union-attr]
+            work.enqueue(session, "prefilter", [1])
+
+    with pytest.raises(TransientError) as caught:
+        lose_the_connection()
+    assert type(caught.value) is TransientError
 
 
 def test_child_process_uses_connections_of_its_own(database: Database) -> None:

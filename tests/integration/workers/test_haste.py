@@ -12,9 +12,10 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from inference.builds import Build
 from schemas.completions import Completion
 from schemas.effort import POSTPONED, Effort, Pace, Window
-from store import completions, pace as paces, work
+from store import builds, completions, pace as paces, work
 from store.database import Database
 from tests.integration.store.rows import read
 from tests.integration.workers.corpus import add_source, assert_whole, count, write_corpus
@@ -62,18 +63,17 @@ def set_pace(
         pace = Pace(
             effort=effort,
             since=at - held,
-            build="starter",
             rates=dict(rates or {}),
             window=Window(began=at, waiting=0, waiting_last=0),
         )
         paces.save(session, INFERENCE, pace)
 
 
-def read_effort(database: Database) -> Effort:
+def read_pace(database: Database) -> Pace:
     with database.begin() as session:
         pace = paces.find(session, INFERENCE)
     assert pace is not None
-    return pace.effort
+    return pace
 
 
 def forget_looks(mill: Mill) -> None:
@@ -166,15 +166,34 @@ def test_worker_reads_in_haste_when_the_queue_is_too_old_and_in_full_when_it_is_
     with database.begin() as session:
         session.execute(text("UPDATE work SET enqueued_at = now() - interval '1 hour'"))
     analyse.run([])
-    assert read_effort(database) is Effort.GATE
+    assert read_pace(database).effort is Effort.GATE
     assert count(database, "SELECT count(*) FROM completion WHERE effort = 'gate'") == waiting
 
     set_pace(database, Effort.GATE, held=HOUR, rates={Effort.FULL: 500.0})
     forget_looks(mill)
     analyse.run([])
     rebuild.run([])
-    assert read_effort(database) is Effort.FULL
+    assert read_pace(database).effort is Effort.FULL
     assert_whole(database, waiting)
+
+
+def test_machines_that_hold_different_builds_go_on_from_each_others_measurements(
+    mill: Mill, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_pace(database, Effort.FULL, rates={Effort.FULL: 200.0})
+    held = mill.analyst.build
+    for name in ("starter", "other"):
+        renamed = Build(held.folder, held.manifest.model_copy(update={"name": name}))
+        monkeypatch.setattr(mill.analyst, "build", renamed)
+        forget_looks(mill)
+        mill.pilot.choose_effort()
+        assert read_pace(database).rates == {Effort.FULL: 200.0}
+    with database.begin() as session:
+        builds.register(session, "newer", "0" * 64, {})
+        builds.set_live(session, "newer")
+    forget_looks(mill)
+    mill.pilot.choose_effort()
+    assert read_pace(database).rates == {}
 
 
 def test_without_leave_to_degrade_everything_is_read_in_full(

@@ -12,15 +12,19 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
+from inference.analyst import Analyst, Request
 from inference.builds import Build
 from inference.hashing import hash_file
+from schemas.errors import PermanentError, TransientError
 from schemas.settings import Settings
 from store import builds, sweep
 from store.builds import Live
 from store.database import Database
 from tests.integration.workers.corpus import add_source, assert_whole, count, write_corpus
 from workers import attempts, live
+from workers.attempts import describe_error
 from workers.inference import analyse
 from workers.ingest import poll_source
 from workers.live import LiveAnalyst
@@ -341,6 +345,53 @@ def test_build_that_kills_its_worker_at_its_first_article_gives_way_to_the_one_b
     assert_whole(database, 9)
 
 
+@pytest.mark.parametrize("error", [KeyError("no such token"), PermanentError("no room for it")])
+def test_build_that_fails_at_every_article_gives_way_at_no_cost_of_attempts(
+    mill: Mill,
+    database: Database,
+    make: Make,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+) -> None:
+    compose = Analyst._compose
+
+    def compose_badly(self: Analyst, request: Request, *arguments: Any) -> Any:
+        if self.build.name == "worse" and request.key != "trial":
+            raise error
+        return compose(self, request, *arguments)
+
+    monkeypatch.setattr(Analyst, "_compose", compose_badly)
+    use(database, make("worse"))
+    refusals = []
+    for attempt in range(1, builds.MOST_OPENINGS + 1):
+        poll_source.run(add_source(database, write_corpus(tmp_path / "c.jsonl", 3 * attempt)))
+        screen.run([])
+        with capture_logs() as logs:
+            analyse.run([])
+        assert [each for each in logs if each["event"] == "attempt_failed"] == []
+        assert used_builds(database) == {"starter": 3 * attempt}, "at once"
+        refusals.append(find_live(database).refusal or "")
+        assert not mill.live.is_due(), "it is not tried again at once"
+        let_time_pass(database)
+        mill.live._again_at.clear()
+    named = f"failed at its first articles: {describe_error(error)}"
+    assert [named in refusal for refusal in refusals] == [True] * 3
+    assert refusals[-1].endswith("left alone until newsmill models use worse")
+    assert not mill.live.is_due()
+    rebuild.run([])
+    assert_whole(database, 9)
+
+
+def test_server_that_is_away_during_a_trial_is_no_fault_of_the_build(
+    mill: Mill, database: Database, make: Make
+) -> None:
+    use(database, make("better"))
+    held = mill.live.take()
+    assert not mill.live.refuse_trial(TransientError("the database is away"))
+    assert mill.live.take() is held
+
+
 def test_build_is_on_trial_until_it_has_read_an_article_and_nothing_is_told_while_none_comes(
     mill: Mill, database: Database, make: Make
 ) -> None:
@@ -368,7 +419,7 @@ def test_many_messages_after_the_work_is_done_cost_a_look_each_and_no_stretch(
 ) -> None:
     analyse.run([])
     held = mill.live.take()
-    monkeypatch.setattr(type(held), "analyse", lambda _, requests, __: iter(list(requests)))
+    monkeypatch.setattr(type(held), "analyse", lambda _, requests, *__: (each for each in requests))
     for message in range(20):
         analyse.run([message])
     assert mill.live.take() is held

@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from inference import analyst
 from inference.engine import Engine
 from inference.prompt import compose_prompt
 from ingest.identity import text_key
 from schemas.errors import PermanentError, TransientError
-from store import completions, dead, work
+from store import articles, completions, dead, pages, work
 from store.database import Database
 from tests.integration.workers.corpus import (
     add_source,
@@ -45,48 +46,66 @@ def corpus(database: Database, tmp_path: Path) -> int:
     return add_source(database, write_corpus(tmp_path / "corpus.jsonl", ARTICLES))
 
 
-def edit_while_read(
-    database: Database, monkeypatch: pytest.MonkeyPatch, choose: Callable[[int], int]
-) -> None:
-    """Edit an article once another, or itself, has been read and is about to be saved."""
-    save = stretch.Stretch.save
-    change = (
-        "UPDATE article SET text = text || ' More.', revision = revision + 1 "
-        "WHERE id = :article_id AND revision = 1"
-    )
+Change = Callable[[Session, int], object]
+"""Gives an article another text, by its id."""
 
-    def edit(self: stretch.Stretch, done: Any) -> None:
+
+def edit(session: Session, article_id: int) -> None:
+    change = "UPDATE article SET text = text || ' More.', revision = revision + 1 WHERE id = :id"
+    session.execute(text(change), {"id": article_id})
+
+
+def put_page(session: Session, article_id: int) -> None:
+    (article,) = articles.load(session, [article_id])
+    body = f"{article.text} More."
+    pages.save(session, article_id, 1, chosen="page", text=body, links=None, note=None)
+
+
+changes = pytest.mark.parametrize("change", [edit, put_page])
+
+
+def change_while_read(
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Change,
+    choose: Callable[[int], int],
+) -> None:
+    """Change an article once another, or itself, has been read and is about to be saved."""
+    save = stretch.Stretch.save
+
+    def change_first(self: stretch.Stretch, done: Any) -> None:
         monkeypatch.setattr(stretch.Stretch, "save", save)
         with database.begin() as session:
-            session.execute(text(change), {"article_id": choose(done[0][0].key[0])})
+            change(session, choose(done[0][0].key[0]))
         save(self, done)
 
-    monkeypatch.setattr(stretch.Stretch, "save", edit)
+    monkeypatch.setattr(stretch.Stretch, "save", change_first)
 
 
-def assert_read_as_edited(database: Database) -> None:
+def assert_read_as_changed(database: Database) -> None:
     query = (
         "SELECT DISTINCT title, text, text_key FROM completion "
-        "JOIN article ON article.id = article_id WHERE revision = 2"
+        "JOIN article ON article.id = article_id WHERE text LIKE '% More.'"
     )
     with database.begin() as session:
         [(title, body, key)] = session.execute(text(query))
-    assert body.endswith(" More.")
     assert key == text_key(title, body)
 
 
-def test_article_that_is_edited_while_it_is_read_is_read_anew(
-    mill: Mill, database: Database, corpus: int, monkeypatch: pytest.MonkeyPatch
+@changes
+def test_article_that_gets_another_text_while_it_is_read_is_read_anew(
+    mill: Mill, database: Database, corpus: int, monkeypatch: pytest.MonkeyPatch, change: Change
 ) -> None:
     poll_source.run(corpus)
     screen.run(ids(database, PREFILTER))
-    edit_while_read(database, monkeypatch, lambda read_id: read_id)
+    change_while_read(database, monkeypatch, change, lambda read_id: read_id)
     analyse.run([])
-    assert_read_as_edited(database)
+    assert_read_as_changed(database)
 
 
-def test_article_that_is_edited_while_its_twin_is_read_for_both_is_read_anew(
-    mill: Mill, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@changes
+def test_article_that_gets_another_text_while_its_twin_is_read_for_both_is_read_anew(
+    mill: Mill, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Change
 ) -> None:
     lines = [
         json.dumps({"title": f"Parliament votes{outlet}", "text": LONG}) + "\n"
@@ -96,9 +115,9 @@ def test_article_that_is_edited_while_its_twin_is_read_for_both_is_read_anew(
     poll_source.run(add_source(database, tmp_path / "twins.jsonl"))
     twins = ids(database, PREFILTER)
     screen.run([])
-    edit_while_read(database, monkeypatch, lambda read_id: sum(twins) - read_id)
+    change_while_read(database, monkeypatch, change, lambda read_id: sum(twins) - read_id)
     analyse.run([])
-    assert_read_as_edited(database)
+    assert_read_as_changed(database)
 
 
 def test_article_that_cannot_be_asked_about_is_given_up_with_its_twin_alone(
@@ -126,8 +145,9 @@ def test_article_that_cannot_be_asked_about_is_given_up_with_its_twin_alone(
     assert count(database, "SELECT count(*) FROM completion") == ARTICLES
 
 
-def test_article_that_is_edited_while_it_gets_its_twins_answer_is_read_anew(
-    mill: Mill, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@changes
+def test_article_that_gets_another_text_while_it_gets_its_twins_answer_is_read_anew(
+    mill: Mill, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Change
 ) -> None:
     path = tmp_path / "twins.jsonl"
     path.write_text(json.dumps({"title": "Parliament votes | The Post", "text": LONG}) + "\n")
@@ -140,16 +160,15 @@ def test_article_that_is_edited_while_it_gets_its_twins_answer_is_read_anew(
     screen.run([])
     copy = completions.copy_read
 
-    def edit_first(session: Any, wanted: Any, *arguments: Any, **options: Any) -> Any:
+    def change_first(session: Any, wanted: Any, *arguments: Any, **options: Any) -> Any:
         monkeypatch.setattr(completions, "copy_read", copy)
         with database.begin() as other:
-            edit = "UPDATE article SET text = text || ' More.', revision = 2 WHERE id = :id"
-            other.execute(text(edit), {"id": next(iter(wanted)).article_id})
+            change(other, next(iter(wanted)).article_id)
         return copy(session, wanted, *arguments, **options)
 
-    monkeypatch.setattr(completions, "copy_read", edit_first)
+    monkeypatch.setattr(completions, "copy_read", change_first)
     analyse.run([])
-    assert_read_as_edited(database)
+    assert_read_as_changed(database)
 
 
 def overtake(

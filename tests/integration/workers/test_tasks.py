@@ -195,6 +195,24 @@ def test_lens_that_is_not_here_gives_a_dead_letter(
     assert "'unheard' is not here" in letter.error
 
 
+def test_work_for_an_article_that_was_deleted_meanwhile_is_let_go_in_every_stage(
+    mill: Mill, database: Database, corpus: int
+) -> None:
+    poll_source.run(corpus)
+    first, second, third, *_ = ids(database, PREFILTER)
+    delete = text("DELETE FROM article WHERE id = :id")
+    with database.begin() as session:
+        session.execute(delete, {"id": first})
+    screen.run([])
+    with database.begin() as session:
+        session.execute(delete, {"id": second})
+    analyse.run([])
+    with database.begin() as session:
+        session.execute(delete, {"id": third})
+    rebuild.run([])
+    assert_whole(database, ARTICLES - 3)
+
+
 def test_work_for_a_lens_that_is_left_out_by_now_is_let_go_and_told_once(
     mill: Mill, database: Database, corpus: int
 ) -> None:
@@ -213,6 +231,26 @@ def test_work_for_a_lens_that_is_left_out_by_now_is_let_go_and_told_once(
     assert count(database, "SELECT count(*) FROM work") == 0
     assert count(database, "SELECT count(*) FROM completion") == ARTICLES
     assert count(database, "SELECT count(*) FROM analysis") in (ARTICLES // 2, ARTICLES // 2 + 1)
+
+
+def test_article_that_the_rules_drop_after_an_edit_is_not_read_for_what_it_said_before(
+    settings: Settings, mill: Mill, database: Database, tmp_path: Path
+) -> None:
+    prefilter = settings.prefilter.model_copy(update={"audit_rate": 0.0})
+    mill.settings = settings.model_copy(update={"prefilter": prefilter})
+    marks = [(place, "Parliament agreed.") for place in range(3)]
+    poll_source.run(add_source(database, write_corpus(tmp_path / "kept.jsonl", 3, marks=marks)))
+    kept_ids = ids(database, PREFILTER)
+    screen.run([])
+    assert ids(database, INFERENCE) == kept_ids
+    with database.begin() as session:
+        edit = "UPDATE article SET title = 'Garden', text = 'Roses need water.', revision = 2"
+        session.execute(text(f"{edit} WHERE id <> :id"), {"id": kept_ids[0]})
+        work.enqueue(session, PREFILTER, kept_ids, again=True)
+    # One of them is being read.
+    attempts.claim(mill, INFERENCE, [kept_ids[1]], limit=1)
+    screen.run([])
+    assert ids(database, INFERENCE) == kept_ids[:2]
 
 
 def test_article_that_failed_before_is_read_without_company(
@@ -247,6 +285,41 @@ def test_when_one_of_several_fails_all_are_tried_again_alone(
         fail(PermanentError("one of them is bad"))
     again = [attempts.claim(mill, PREFILTER, None, limit=3) for _ in range(3)]
     assert [[claim.attempts for claim in each] for each in again] == [[2], [2], [2]]
+
+
+FILL_DISK = """
+CREATE FUNCTION fill_disk() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'No space left on device' USING ERRCODE = '53100'; END $$;
+CREATE TRIGGER full_disk BEFORE INSERT ON screening EXECUTE FUNCTION fill_disk()
+"""
+
+
+def test_disk_of_the_database_that_is_full_for_long_buries_nothing_and_is_not_asked_in_a_hurry(
+    settings: Settings,
+    mill: Mill,
+    database: Database,
+    corpus: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hour = timedelta(hours=1)
+    queue = settings.queue.model_copy(update={"retry_first": hour})
+    mill.settings = settings.model_copy(update={"queue": queue})
+    pauses: list[timedelta] = []
+    monkeypatch.setattr(attempts, "pause", pauses.append)
+    poll_source.run(corpus)
+    with database.begin() as session:
+        session.execute(text(FILL_DISK))
+    for night in range(1, queue.max_attempts + 2):
+        screen.run([])
+        assert pauses == [hour] * 2 * night, "after each batch"
+        later = "state = 'waiting' AND attempts = 0 AND NOT alone AND due_at > now()"
+        assert count(database, f"SELECT count(*) FROM work WHERE {later}") == ARTICLES
+        with database.begin() as session:
+            session.execute(text("UPDATE work SET due_at = now()"))
+    with database.begin() as session:
+        session.execute(text("DROP TRIGGER full_disk ON screening"))
+    screen.run([])
+    assert count(database, "SELECT count(*) FROM screening") == ARTICLES
 
 
 def test_interrupted_attempt_is_given_back(mill: Mill, database: Database, corpus: int) -> None:
