@@ -185,10 +185,10 @@ def overlap_f1(gold: list[str], predicted: list[str]) -> float:
 
 def word_f1(gold: str, predicted: str) -> float:
     """F1 of the words of two texts (ROUGE-1 without stemming)."""
-    return overlap_f1(find_words(gold), find_words(predicted))
+    return overlap_f1(_list_words(gold), _list_words(predicted))
 
 
-def find_words(text: str) -> list[str]:
+def _list_words(text: str) -> list[str]:
     """Find the words of a text, with their combining marks."""
     return "".join(c if c.isalnum() or c == "_" or is_mark(c) else " " for c in text).split()
 
